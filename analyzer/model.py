@@ -1,0 +1,229 @@
+"""The values that go in and out of the analyzer. All are frozen; none does any work."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What Go builds for.
+
+    Attributes:
+        goos: the value of GOOS, such as ``windows``.
+        goarch: the value of GOARCH, such as ``amd64``.
+        cgo: whether the ``cgo`` tag is satisfied.
+        tags: further tags that are satisfied (``go build -tags``).
+    """
+
+    goos: str
+    goarch: str = "amd64"
+    cgo: bool = True
+    tags: frozenset[str] = frozenset()
+
+
+WINDOWS = Platform("windows")
+LINUX = Platform("linux")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One .go file of a revision: its path in the repository, git's object id of it, and its bytes."""
+
+    path: str
+    blob: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Unreadable:
+    """A file that could not be analysed as a whole, and why, in words for the reader of a report."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The .go files of the directories that matter, at one revision.
+
+    Attributes:
+        rev: the commit, 40 hexadecimal digits.
+        files: by path; every .go file of each directory held, tests included. A directory is held whole or not at all.
+        unreadable: files of those directories that are not in ``files``, or only with a reservation.
+    """
+
+    rev: str
+    files: Mapping[str, SourceFile] = field(default_factory=dict)
+    unreadable: tuple[Unreadable, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to compare: the platform that is judged and the one it is judged by."""
+
+    target: Platform = WINDOWS
+    reference: Platform = LINUX
+
+
+class Stub(StrEnum):
+    """How a stub does nothing (shared vocabulary of findings, scan and corpus)."""
+
+    NOOP = "noop"
+    ZERO = "zero"
+    ERROR = "error"
+    PANIC = "panic"
+
+
+class Level(StrEnum):
+    """How much a finding matters, worst first. A note is context and is not counted."""
+
+    REGRESSION = "regression"
+    WARNING = "warning"
+    IMPROVEMENT = "improvement"
+    NOTE = "note"
+
+
+class Status(StrEnum):
+    """What a symbol is on the target."""
+
+    SHARED = "shared"
+    IMPLEMENTED = "implemented"
+    PARTIAL = "partial"
+    STUB = "stub"
+    MISSING = "missing"
+    WINDOWS_ONLY = "windows-only"
+
+
+SymbolKind = Literal["func", "method", "type", "const", "var"]
+Side = Literal["base", "head"]
+Verdict = Literal["improved", "regressed", "mixed", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of a file. Lines count from 1."""
+
+    path: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that Windows users gain or lose. The attributes are those of the contract's JSON.
+
+    Attributes:
+        rule: the id of the rule, such as ``stub-added``.
+        level: how much it matters.
+        path: the file, as it is named at ``side``.
+        line: the first line, counted from 1.
+        end_line: the last line.
+        side: the revision that has ``path`` and ``line``.
+        symbol: ``Func`` or ``Recv.Method``; None means the whole file.
+        stub: the kind of stub, for rules about stubs.
+        gap: a user or caller on Windows can miss something.
+        silent: Windows returns a nil error where Linux does work that can fail.
+        counterpart: where the other platform declares the symbol.
+        message: one sentence for a person; plain text, not markup, and not escaped.
+        impact: names of features that lose or gain.
+        package: the directory of the package; part of the fingerprint.
+    """
+
+    rule: str
+    level: Level
+    path: str
+    line: int
+    end_line: int
+    side: Side
+    symbol: str | None
+    message: str
+    package: str
+    stub: Stub | None = None
+    gap: bool = False
+    silent: bool = False
+    counterpart: Place | None = None
+    impact: tuple[str, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """Rule, package and symbol (the file's name for a whole file), never a line: it survives edits elsewhere."""
+        return f"{self.rule}:{self.package}:{self.symbol or self.path.rpartition('/')[2]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How much of the surface that the platforms declare separately Windows really has."""
+
+    implemented: int = 0
+    partial: int = 0
+    stub: int = 0
+    missing: int = 0
+
+    @property
+    def counted(self) -> int:
+        """All symbols that count."""
+        return self.implemented + self.partial + self.stub + self.missing
+
+    @property
+    def percent(self) -> float:
+        """(implemented + partial / 2) / counted, in percent with one decimal; 100 when nothing is counted."""
+        return round(100 * (self.implemented + self.partial / 2) / self.counted, 1) if self.counted else 100.0
+
+    def __add__(self, other: "Score") -> "Score":
+        return Score(
+            self.implemented + other.implemented,
+            self.partial + other.partial,
+            self.stub + other.stub,
+            self.missing + other.missing,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolParity:
+    """One line of a package's table: a symbol and what it is on Windows."""
+
+    name: str
+    kind: SymbolKind
+    status: Status
+    stub: Stub | None = None
+    gap: bool = False
+    windows: Place | None = None
+    linux: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PackageParity:
+    """The Windows support of one directory."""
+
+    dir: str
+    score: Score
+    symbols: tuple[SymbolParity, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """The Windows support of one revision."""
+
+    rev: str
+    score: Score
+    packages: tuple[PackageParity, ...]
+    unreadable: tuple[Unreadable, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What changes for Windows between two revisions."""
+
+    base: str
+    head: str
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    base_score: Score
+    head_score: Score
+    unreadable: tuple[Unreadable, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that matters was read. An incomplete analysis is never a green check."""
+        return not self.unreadable
