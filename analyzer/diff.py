@@ -1,0 +1,221 @@
+"""Pairs base with head: packages, files and their renames. Rules read the pairs; none of them looks for renames itself."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from analyzer.model import Options, Snapshot
+from analyzer.parity import View
+from analyzer.symbols import GoFile, Package, Symbol, directory, packages
+
+# Half of the lines in common makes a rename, as git has it by default (git-diff, -M50%).
+RENAME_SIMILARITY = 0.5
+# Beyond this many pairs only files that keep their base name or their content are paired.
+MAX_COMPARED_PAIRS = 10_000
+# Two names this much alike, one gone and one new in the same place, are one function renamed.
+NAME_SIMILARITY = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """A file at base and at head; None where it does not exist."""
+
+    base: GoFile | None
+    head: GoFile | None
+
+    @property
+    def left_target(self) -> bool:
+        """It still exists, and no longer builds on the target."""
+        return self.base is not None and self.head is not None and self.base.on_target and not self.head.on_target
+
+    @property
+    def entered_target(self) -> bool:
+        """It existed, and now builds on the target."""
+        return self.base is not None and self.head is not None and not self.base.on_target and self.head.on_target
+
+
+@dataclass(frozen=True, slots=True)
+class PackageChange:
+    """A package at base and at head; an absent one is an empty package."""
+
+    base: View
+    head: View
+    files: tuple[FileChange, ...]
+
+    @property
+    def dir(self) -> str:
+        """Its directory, as head names it."""
+        return self.head.package.dir
+
+    def names(self) -> list[str]:
+        """All functions and methods that either side declares on either platform, sorted."""
+        sides = (self.base.package, self.head.package)
+        symbols = (s for p in sides for table in (p.target, p.reference) for s in table.values())
+        return sorted({s.name for s in symbols if s.declaration.is_function})
+
+    def renamed_from(self, name: str, *, on: str = "target") -> str | None:
+        """The name that a function new at head had at base on a platform, if one much like it went away there."""
+        base: Mapping[str, Symbol] = getattr(self.base.package, on)
+        head: Mapping[str, Symbol] = getattr(self.head.package, on)
+        new = head.get(name)
+        if new is None or name in base:
+            return None
+        gone = (s for s in base.values() if s.name not in head and s.declaration.is_function)
+        return next((s.name for s in gone if self._same_function(s, new)), None)
+
+    def _same_function(self, old: Symbol, new: Symbol) -> bool:
+        mine, theirs = (n.rpartition(".")[2].lower() for n in (old.name, new.name))
+        if SequenceMatcher(None, mine, theirs).ratio() >= NAME_SIMILARITY:
+            return True
+        return SequenceMatcher(None, old.source, new.source).ratio() >= NAME_SIMILARITY and len(old.source) > len(
+            old.name
+        ) + len("func () {}\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """Everything that differs, and what crossed from one package to another."""
+
+    packages: tuple[PackageChange, ...]
+    arrived: frozenset[str]
+    departed: frozenset[str]
+    stubs_gone: frozenset[str]
+
+    def moved_away(self, name: str) -> bool:
+        """Whether a function of that bare name is new on the target in some package: it moved, it is not lost."""
+        return bare(name) in self.arrived
+
+    def moved_here(self, name: str) -> bool:
+        """Whether a function of that bare name left the reference in some package: it is not new."""
+        return bare(name) in self.departed
+
+    def stub_moved(self, name: str) -> bool:
+        """Whether a stub of that bare name left some package: the one that is new elsewhere is the same."""
+        return bare(name) in self.stubs_gone
+
+
+def bare(name: str) -> str:
+    """A name without receiver and without regard to case: moving to another package often changes both."""
+    return name.rpartition(".")[2].lower()
+
+
+def compare(base: Snapshot, head: Snapshot, options: Options) -> Diff:
+    """Pair two revisions.
+
+    Args:
+        base: the older one, with every directory in which a file differs.
+        head: the newer one, likewise.
+        options: the platforms to look at.
+
+    Returns:
+        The packages in which something differs.
+    """
+    old, new = packages(base, options), packages(head, options)
+    renames = _renames(base, head)
+    moved = _moved_directories(old, new, renames)
+    changes = []
+    for where in sorted({*new, *(d for d in old if d not in moved)}):
+        was = next((d for d, to in moved.items() if to == where), where)
+        before, after = old.get(was, _empty(was)), new.get(where, _empty(where))
+        changes.append(PackageChange(View(before), View(after), _files(before, after, renames, old)))
+    return Diff(tuple(changes), _arrived(changes), _departed(changes), _stubs_gone(changes))
+
+
+def _empty(where: str) -> Package:
+    return Package(where, {}, {}, {})
+
+
+def _files(
+    before: Package, after: Package, renames: Mapping[str, str], old: Mapping[str, Package]
+) -> tuple[FileChange, ...]:
+    pairs = []
+    for path, file in after.files.items():
+        was = renames.get(path, path)
+        source = before.files.get(was) or (old[directory(was)].files.get(was) if directory(was) in old else None)
+        if source is None or source.source.blob != file.source.blob or source.path != path:
+            pairs.append(FileChange(source, file))
+    taken = {renames.get(path, path) for path in after.files} | set(renames.values())
+    pairs += [FileChange(file, None) for path, file in before.files.items() if path not in taken]
+    return tuple(pairs)
+
+
+def _renames(base: Snapshot, head: Snapshot) -> dict[str, str]:
+    """From each new path to the path that it had at base."""
+    gone = [base.files[p] for p in sorted(base.files.keys() - head.files.keys())]
+    come = [head.files[p] for p in sorted(head.files.keys() - base.files.keys())]
+    pairs: list[tuple[float, str, str]] = []
+    lines = {f.path: Counter(f.content.splitlines()) for f in (*gone, *come)} if gone and come else {}
+    few = len(gone) * len(come) <= MAX_COMPARED_PAIRS
+    for new in come:
+        for old in gone:
+            same_name = old.path.rpartition("/")[2] == new.path.rpartition("/")[2]
+            if old.path.endswith("_test.go") != new.path.endswith("_test.go"):
+                continue
+            if old.blob == new.blob or few or same_name:
+                likeness = 2.0 if old.blob == new.blob else _likeness(lines[old.path], lines[new.path])
+                pairs.append((likeness + same_name / 100, new.path, old.path))
+    renames: dict[str, str] = {}
+    for likeness, path, was in sorted(pairs, reverse=True):
+        if likeness >= RENAME_SIMILARITY and path not in renames and was not in renames.values():
+            renames[path] = was
+    return renames
+
+
+def _likeness(old: Counter[bytes], new: Counter[bytes]) -> float:
+    """The bytes in lines that both have, as a share of the larger file (git's measure)."""
+    size = max(_bytes(old), _bytes(new))
+    return _bytes(old & new) / size if size else 0.0
+
+
+def _bytes(lines: Counter[bytes]) -> int:
+    return sum(len(line) * count for line, count in lines.items())
+
+
+def _moved_directories(
+    old: Mapping[str, Package], new: Mapping[str, Package], renames: Mapping[str, str]
+) -> dict[str, str]:
+    """From a directory that is gone to the new one that most of its files went to."""
+    votes: dict[str, Counter[str]] = {}
+    for path, was in renames.items():
+        if directory(was) not in new and directory(path) not in old:
+            votes.setdefault(directory(was), Counter())[directory(path)] += 1
+    moved: dict[str, str] = {}
+    for was, targets in sorted(votes.items()):
+        where, _ = targets.most_common(1)[0]
+        if where not in moved.values():
+            moved[was] = where
+    return moved
+
+
+def _functions(symbols: Iterable[Symbol]) -> set[str]:
+    return {s.name for s in symbols if s.declaration.is_function}
+
+
+def _arrived(changes: Iterable[PackageChange]) -> frozenset[str]:
+    """Bare names of functions that some package newly has on the target, and not as a stub."""
+    return frozenset(
+        bare(name)
+        for change in changes
+        for name in _functions(change.head.package.target.values()) - change.base.package.target.keys()
+        if (body := change.head.body(name)) is not None and body.stub is None
+    )
+
+
+def _departed(changes: Iterable[PackageChange]) -> frozenset[str]:
+    """Bare names of functions that some package no longer has on the reference."""
+    return frozenset(
+        bare(name)
+        for change in changes
+        for name in _functions(change.base.package.reference.values()) - change.head.package.reference.keys()
+    )
+
+
+def _stubs_gone(changes: Iterable[PackageChange]) -> frozenset[str]:
+    """Bare names of stubs that some package no longer has on the target."""
+    return frozenset(
+        bare(name)
+        for change in changes
+        for name in _functions(change.base.package.target.values()) - change.head.package.target.keys()
+        if (body := change.base.body(name)) is not None and body.stub is not None
+    )

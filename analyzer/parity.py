@@ -1,0 +1,134 @@
+"""What each symbol of a package is on the target, and the score: the table behind scan, dashboard and rules."""
+
+import re
+from functools import cached_property
+
+from analyzer.classify import REAL, Bodies, Body
+from analyzer.model import PackageParity, Score, Status, Stub, SymbolParity
+from analyzer.symbols import Package, Symbol
+
+# Mechanisms that exist on Linux only. A stub for one of them is by design: no user on Windows can miss it.
+_LINUX_CONCEPTS = frozenset(
+    "apparmor selinux seccomp cgroup cgroups cgroupns cgroupdriver uid gid uids gids idmap idmaps idmapping mapping "
+    "mappings remap remapped remappings rootless userns usernamespace namespace namespaces netns propagation shm "
+    "mqueue ipc oom sysctl sysctls rlimit rlimits ulimit ulimits iptables ip6tables nftables firewall firewalld "
+    "netlink capabilities caps proc procfs ptrace overlay overlayfs overlay2 btrfs zfs devmapper devicemapper aufs "
+    "systemd umask chown lchown fchown chmod xattr xattrs lxattr inotify realtime subreaper dbus mountinfo "
+    "mknod mkdev umount unmount mounts tmpfs devpts sched fuse loopback".split()
+)
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
+
+
+class View:
+    """One package at one revision: what a symbol is on the target, judged on demand and once."""
+
+    def __init__(self, package: Package) -> None:
+        self.package = package
+        self._target = Bodies(package.target)
+        self._reference = Bodies(package.reference)
+
+    def shared(self, name: str) -> bool:
+        """Whether one declaration serves both platforms."""
+        mine, twin = self.package.target.get(name), self.package.reference.get(name)
+        return mine is not None and twin is not None and mine.place == twin.place
+
+    def body(self, name: str) -> Body | None:
+        """What the symbol is on the target; None when it is not there. Shared code is taken as real."""
+        if name not in self.package.target:
+            return None
+        return REAL if self.shared(name) else self._target.of(name)
+
+    def twin_works(self, name: str) -> bool:
+        """Whether the reference has the symbol and does real work there; a type or a value counts as real."""
+        twin = self.package.reference.get(name)
+        return twin is not None and (self.shared(name) or self._reference.of(name).stub is None)
+
+    def silent(self, name: str) -> bool:
+        """Whether the target returns a nil error where the reference does work that can fail."""
+        body = self.body(name)
+        return body is not None and body.nil_error and self.twin_works(name)
+
+    def gap(self, name: str) -> bool:
+        """Whether a user or a caller on the target can miss what the stub, or the absence, leaves undone."""
+        symbol = self.package.target.get(name) or self.package.reference.get(name)
+        return symbol is not None and self.twin_works(name) and not linux_concept(symbol) and self._asked_for(symbol)
+
+    def _asked_for(self, symbol: Symbol) -> bool:
+        """Whether code that builds on the target names the symbol, or other packages may."""
+        return symbol.declaration.exported or symbol.name.rpartition(".")[2].encode() in self._target_words
+
+    @cached_property
+    def _target_words(self) -> frozenset[bytes]:
+        """Every identifier that occurs twice or more in code built on the target: declared once, used once."""
+        seen: set[bytes] = set()
+        again: set[bytes] = set()
+        for file in self.package.files.values():
+            if file.on_target and not file.is_test:
+                for word in re.findall(rb"[A-Za-z_]\w*", file.source.content):
+                    (again if word in seen else seen).add(word)
+        return frozenset(again)
+
+    def status(self, name: str) -> SymbolParity:
+        """The symbol's line of the table."""
+        mine, twin = self.package.target.get(name), self.package.reference.get(name)
+        symbol = mine or twin
+        if symbol is None:
+            raise KeyError(name)
+        body = self.body(name)
+        stub = body.stub if body else None
+        return SymbolParity(
+            name,
+            symbol.declaration.kind,
+            self._word(name, body),
+            stub,
+            stub is not None and self.gap(name),
+            mine.place if mine else None,
+            twin.place if twin else None,
+        )
+
+    def _word(self, name: str, body: Body | None) -> Status:
+        if body is None:
+            return Status.MISSING
+        if self.shared(name):
+            return Status.SHARED
+        if body.stub:
+            return Status.STUB
+        if name not in self.package.reference:
+            return Status.WINDOWS_ONLY
+        return Status.PARTIAL if body.partial else Status.IMPLEMENTED
+
+    def score(self, name: str) -> Score:
+        """What one symbol adds to the score (findings, "Score")."""
+        mine, twin = self.package.target.get(name), self.package.reference.get(name)
+        if twin is None or not (twin.declaration.is_function or (mine and mine.declaration.is_function)):
+            return Score()
+        match self._word(name, self.body(name)):
+            case Status.MISSING:
+                return Score(missing=1) if twin.declaration.exported else Score()
+            case Status.STUB:
+                return Score(stub=1) if self.twin_works(name) else Score(implemented=1)
+            case Status.PARTIAL:
+                return Score(partial=1)
+            case Status.IMPLEMENTED:
+                return Score(implemented=1)
+            case _:
+                return Score()
+
+    def parity(self) -> PackageParity:
+        """The package's whole table, sorted by name."""
+        names = sorted({*self.package.target, *self.package.reference})
+        total = sum((self.score(name) for name in names), Score())
+        return PackageParity(self.package.dir, total, tuple(self.status(name) for name in names))
+
+
+def linux_concept(symbol: Symbol) -> bool:
+    """Whether the names of the symbol, its file or its directory say that it serves a mechanism of Linux alone."""
+    path = symbol.file.path.removesuffix(".go").split("/")[-2:]
+    words = {w.lower() for part in (symbol.name, *path) for w in _WORD.findall(part)}
+    joined = symbol.name.rpartition(".")[2].lower()
+    return not words.isdisjoint(_LINUX_CONCEPTS) or any(c in joined for c in _LINUX_CONCEPTS if len(c) > 5)
+
+
+def stub_kind(body: Body | None) -> Stub | None:
+    """The stub of a body that may be absent."""
+    return body.stub if body else None

@@ -1,0 +1,54 @@
+"""Windows has a function that it lacked.
+
+What it finds
+    A function that Linux had at base and Windows did not, and that does real work on Windows at head.
+
+Why it matters on Windows
+    Users and callers get what Linux already had.
+
+Example
+    A new stats_windows.go declares `Stats`, which only stats_linux.go had.
+
+What to do
+    Nothing.
+
+Not reported
+    A function that is new on both platforms; a function of a file whose build constraint was removed (tag-removed says
+    it once). Unexported helpers are a note.
+"""
+
+from collections.abc import Iterator
+
+from analyzer.diff import Diff, PackageChange
+from analyzer.model import Finding, Level
+from analyzer.rules.tag_removed import brings
+from analyzer.rules.wording import place_of
+
+ID = "implementation-added"
+
+
+def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
+    """The findings of one package."""
+    del diff
+    covered = {f.head.path for f in change.files if f.head and brings(f, change)}
+    for name in change.names():
+        symbol, body = change.head.package.target.get(name), change.head.body(name)
+        old = change.base.package.reference.get(name)
+        if symbol is None or body is None or body.stub or old is None or name in change.base.package.target:
+            continue
+        if symbol.file.path in covered or change.renamed_from(name):
+            continue
+        twin = change.head.package.reference.get(name)
+        beside = "" if twin is None or change.head.shared(name) else f", beside Linux ({place_of(twin)})"
+        yield Finding(
+            ID,
+            Level.IMPROVEMENT if symbol.declaration.exported else Level.NOTE,
+            symbol.file.path,
+            symbol.declaration.line,
+            symbol.declaration.end_line,
+            "head",
+            name,
+            f"{name} is now implemented on Windows{beside}.",
+            change.dir,
+            counterpart=twin.place if twin else None,
+        )

@@ -1,0 +1,71 @@
+"""A function newly declared for Windows does nothing there.
+
+What it finds
+    A function or method that Windows did not have at base, and that is a stub at head (it is empty, returns only zero
+    values, says "not supported", or panics) while Linux does real work.
+
+Why it matters on Windows
+    Shared code now calls something that works on Linux and does nothing on Windows. When it returns a nil error
+    (silent), the caller believes that it worked.
+
+Example
+    `func (d *Daemon) setupSeccomp() error { return nil }` in daemon_windows.go, with 40 lines in daemon_linux.go.
+
+What to do
+    Implement it, or return an error that says so. If the mechanism exists on Linux only, nothing: such a stub is kept
+    out of the comment.
+
+Not reported
+    A stub that was renamed, moved or re-signed; a stub whose Linux twin does nothing either; functions that build an
+    error; a real value (true, a path, a name).
+"""
+
+from collections.abc import Iterator
+
+from analyzer.diff import Diff, PackageChange
+from analyzer.model import Finding, Level, Stub
+from analyzer.rules.wording import STUB_WORDS, place_of
+from analyzer.symbols import Symbol
+
+ID = "stub-added"
+
+
+def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
+    """The findings of one package."""
+    for name in change.names():
+        symbol, body = change.head.package.target.get(name), change.head.body(name)
+        if symbol is None or body is None or body.stub is None or name in change.base.package.target:
+            continue
+        if change.head.twin_works(name) and not _was_a_stub(name, change, diff):
+            yield _finding(symbol, body.stub, change)
+
+
+def _was_a_stub(name: str, change: PackageChange, diff: Diff) -> bool:
+    """Whether the stub had another name at base, or stood in another package."""
+    old = change.renamed_from(name)
+    if old is not None:
+        before = change.base.body(old)
+        return before is not None and before.stub is not None
+    return diff.stub_moved(name)
+
+
+def _finding(symbol: Symbol, stub: Stub, change: PackageChange) -> Finding:
+    name = symbol.name
+    twin = change.head.package.reference[name]
+    silent = change.head.silent(name)
+    hidden = ", and its nil error tells the caller that all went well" if silent else ""
+    return Finding(
+        ID,
+        Level.WARNING,
+        symbol.file.path,
+        symbol.declaration.line,
+        symbol.declaration.end_line,
+        "head",
+        name,
+        f"{name} is new, and on Windows it {STUB_WORDS[stub]}{hidden}; Linux does real work ({place_of(twin)}).",
+        change.dir,
+        stub=stub,
+        gap=change.head.gap(name),
+        silent=silent,
+        counterpart=twin.place,
+    )

@@ -1,0 +1,55 @@
+"""A Windows stub became real.
+
+What it finds
+    A function that was a stub on Windows at base and does real work at head, in a file of its own or because the code
+    is now shared.
+
+Why it matters on Windows
+    Users get what Linux already had.
+
+Example
+    stats_windows.go's `return nil, errNotSupported` becomes a query of the host compute service.
+
+What to do
+    Nothing.
+
+Not reported
+    A stub that changed its kind; a stub that was removed.
+"""
+
+from collections.abc import Iterator
+
+from analyzer.diff import Diff, PackageChange
+from analyzer.model import Finding, Level
+from analyzer.rules.wording import STUB_WORDS
+
+ID = "stub-resolved"
+
+
+def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
+    """The findings of one package."""
+    del diff
+    for name in change.names():
+        before, after = change.base.body(name), change.head.body(name)
+        symbol = change.head.package.target.get(name)
+        if symbol is None or before is None or before.stub is None or after is None or after.stub is not None:
+            continue
+        how = "the code that Linux uses" if change.head.shared(name) else "an implementation of its own"
+        twin = change.head.package.reference.get(name)
+        yield Finding(
+            ID,
+            Level.IMPROVEMENT,
+            symbol.file.path,
+            symbol.declaration.line,
+            symbol.declaration.end_line,
+            "head",
+            name,
+            f"{name} has {how} on Windows; before, it {_past(STUB_WORDS[before.stub])}.",
+            change.dir,
+            counterpart=twin.place if twin else None,
+        )
+
+
+def _past(words: str) -> str:
+    verb, _, rest = words.partition(" ")
+    return f"{ {'does': 'did', 'returns': 'returned', 'panics': 'panicked'}[verb] } {rest}".strip()

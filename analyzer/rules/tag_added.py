@@ -1,0 +1,74 @@
+"""A build constraint newly excludes Windows.
+
+What it finds
+    A file that built on Windows at base and does not at head: `//go:build !windows` or `linux` came in, or the file
+    was renamed to _linux.go.
+
+Why it matters on Windows
+    Everything that the file declares, or tests, is gone there without a word from the compiler.
+
+Example
+    stats_test.go gets `//go:build !windows`.
+
+What to do
+    Exclude only what cannot work on Windows: split the file, or give Windows a counterpart.
+
+Not reported
+    A file whose functions are reported as lost (implementation-lost says it once). When Windows has a counterpart for
+    all that the file declares, it is a note. A constraint that repeats what the file's name says changes nothing.
+"""
+
+from collections.abc import Iterator
+
+from analyzer.diff import Diff, PackageChange
+from analyzer.model import Finding, Level
+from analyzer.rules.implementation_lost import lost_whole
+from analyzer.symbols import GoFile
+
+ID = "tag-added"
+
+
+def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
+    """The findings of one package."""
+    for file in change.files:
+        if file.left_target and file.base and file.head and not lost_whole(file, change, diff):
+            yield _finding(file.base, file.head, change, diff)
+
+
+def _finding(base: GoFile, head: GoFile, change: PackageChange, diff: Diff) -> Finding:
+    gone = missing(base, change, diff)
+    constraint = head.facts.constraint
+    line = constraint.line if constraint else 1
+    cause = f"renamed from {base.path.rpartition('/')[2]}" if base.path != head.path else "by its build constraint"
+    what = "test file" if head.is_test else "file"
+    rest = "" if gone else "; Windows has a counterpart for all that it declares"
+    return Finding(
+        ID,
+        Level.WARNING if gone else Level.NOTE,
+        head.path,
+        line,
+        line,
+        "head",
+        None,
+        f"This {what} no longer builds on Windows ({cause}){rest}.",
+        change.dir,
+        gap=gone,
+    )
+
+
+def missing(base: GoFile, change: PackageChange, diff: Diff) -> bool:
+    """Whether something that the file gave Windows, and that head still has somewhere, is not there any more."""
+    if base.is_test:
+        kept = {
+            d.name
+            for f in change.head.package.files.values()
+            if f.on_target and f.is_test
+            for d in f.facts.declarations
+        }
+        return any(d.name not in kept for d in base.facts.declarations if d.is_function)
+    target, reference = change.head.package.target, change.head.package.reference
+    return any(
+        d.name not in target and d.name in reference and not diff.moved_away(d.name)
+        for d in base.facts.declarations
+        if d.is_function or d.exported
+    )

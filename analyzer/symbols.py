@@ -1,0 +1,131 @@
+"""The symbols of a package on each platform: which file declares what, on the target and on the reference."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from analyzer import syntax
+from analyzer.files import builds
+from analyzer.model import Options, Place, Snapshot, SourceFile
+from analyzer.syntax import Declaration, Facts
+
+# Facts of this many blobs are kept: two revisions of a large repository (moby has 2,200 Go files outside vendor).
+CACHED_FILES = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class GoFile:
+    """A file of a package, and where it builds."""
+
+    source: SourceFile
+    facts: Facts
+    on_target: bool
+    on_reference: bool
+
+    @property
+    def path(self) -> str:
+        """Its path in the repository."""
+        return self.source.path
+
+    @property
+    def is_test(self) -> bool:
+        """Whether only ``go test`` builds it."""
+        return self.path.endswith("_test.go")
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A declaration and the file that makes it."""
+
+    declaration: Declaration
+    file: GoFile
+
+    @property
+    def name(self) -> str:
+        """``Func`` or ``Recv.Method``."""
+        return self.declaration.name
+
+    @property
+    def source(self) -> bytes:
+        """The declaration's own text."""
+        return self.file.source.content[self.declaration.start : self.declaration.end]
+
+    @property
+    def place(self) -> Place:
+        """Where it is declared."""
+        return Place(self.file.path, self.declaration.line)
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A directory's Go files, and the symbols that they give each platform (test files give none)."""
+
+    dir: str
+    files: Mapping[str, GoFile]
+    target: Mapping[str, Symbol]
+    reference: Mapping[str, Symbol]
+
+
+def directory(path: str) -> str:
+    """The directory of a path; "." for the root, as the contract has it."""
+    return path.rpartition("/")[0] or "."
+
+
+def packages(snapshot: Snapshot, options: Options) -> dict[str, Package]:
+    """The packages of a snapshot by directory, sorted."""
+    by_dir: dict[str, list[GoFile]] = defaultdict(list)
+    for path in sorted(snapshot.files):
+        by_dir[directory(path)].append(_go_file(snapshot.files[path], options))
+    return {where: _package(where, files) for where, files in sorted(by_dir.items())}
+
+
+def _go_file(source: SourceFile, options: Options) -> GoFile:
+    facts = _facts(_Blob(source.blob, source.content))
+    name = source.path.rpartition("/")[2]
+    return GoFile(
+        source,
+        facts,
+        builds(name, facts.constraint, options.target),
+        builds(name, facts.constraint, options.reference),
+    )
+
+
+def _package(where: str, files: list[GoFile]) -> Package:
+    code = [file for file in files if not file.is_test]
+    return Package(
+        where,
+        {file.path: file for file in files},
+        _symbols(file for file in code if file.on_target),
+        _symbols(file for file in code if file.on_reference),
+    )
+
+
+def _symbols(files: Iterable[GoFile]) -> dict[str, Symbol]:
+    """By name. Of a name that is declared twice, which Go refuses, the first counts."""
+    found: dict[str, Symbol] = {}
+    for file in files:
+        for declaration in file.facts.declarations:
+            found.setdefault(declaration.name, Symbol(declaration, file))
+    return found
+
+
+class _Blob:
+    """A cache key: git's object id stands for the content."""
+
+    __slots__ = ("content", "id")
+
+    def __init__(self, blob: str, content: bytes) -> None:
+        self.id = blob
+        self.content = content
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Blob) and self.id == other.id
+
+
+@lru_cache(maxsize=CACHED_FILES)
+def _facts(blob: _Blob) -> Facts:
+    return syntax.read(blob.content)

@@ -1,0 +1,195 @@
+"""What one Go file declares, read from its syntax tree. Facts depend on the bytes alone, so they are cached by blob."""
+
+import re
+from dataclasses import dataclass
+
+import tree_sitter_go
+from tree_sitter import Language, Node, Parser, Tree
+
+from analyzer.constraint import HeaderConstraint, header_constraint
+from analyzer.model import SymbolKind
+
+GO = Language(tree_sitter_go.language())
+
+_SPACE = re.compile(r"\s+")
+_TYPE_ARGUMENTS = re.compile(r"\[.*\]", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """A declaration at package level.
+
+    Attributes:
+        name: ``Func``, ``Recv.Method``, or the name of a type, constant or variable.
+        kind: Go's word for it.
+        line: the first line, counted from 1.
+        end_line: the last line.
+        start: the offset of its first byte.
+        end: the offset behind its last byte.
+        signature: parameter and result types in one spelling; "" for what is no function.
+        has_body: False for a function that is implemented elsewhere (assembly, linkname).
+    """
+
+    name: str
+    kind: SymbolKind
+    line: int
+    end_line: int
+    start: int
+    end: int
+    signature: str = ""
+    has_body: bool = True
+
+    @property
+    def is_function(self) -> bool:
+        """Whether it is a function or a method."""
+        return self.kind in {"func", "method"}
+
+    @property
+    def exported(self) -> bool:
+        """Whether other packages can name it; a method needs an exported receiver too."""
+        return all(part[:1].isupper() for part in self.name.split("."))
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a file says of itself.
+
+    Attributes:
+        package: the name in the package clause; "" when there is none.
+        constraint: the build constraint that counts, if any.
+        imports: the import paths.
+        declarations: in the order of the file; ``init`` and ``_`` are left out, Go does not declare them.
+        broken_line: the first line that is not Go; None when all of it parses.
+    """
+
+    package: str
+    constraint: HeaderConstraint | None
+    imports: tuple[str, ...]
+    declarations: tuple[Declaration, ...]
+    broken_line: int | None
+
+
+def parse(source: bytes) -> Tree:
+    """The syntax tree of Go source. Malformed source gives a tree with error nodes, never an exception."""
+    return Parser(GO).parse(source)
+
+
+def text(node: Node | None) -> str:
+    """The source text of a node; "" for None."""
+    return (node.text or b"").decode(errors="replace") if node else ""
+
+
+def read(source: bytes) -> Facts:
+    """The facts of one file.
+
+    Args:
+        source: the file as it stands in git, with or without a byte order mark.
+
+    Returns:
+        Everything that could be read; ``broken_line`` says whether that is all.
+    """
+    root = parse(source).root_node
+    package, imports, declarations = "", [], []
+    for node in root.named_children:
+        if node.type == "package_clause":
+            package = text(node.named_children[0]) if node.named_children else ""
+        elif node.type == "import_declaration":
+            imports += _imports(node)
+        else:
+            declarations += _declared(node)
+    kept = tuple(d for d in declarations if d.name not in {"init", "_"} and not d.name.endswith("._"))
+    broken = _first_error(root) if root.has_error else None
+    return Facts(package, header_constraint(source), tuple(imports), kept, broken)
+
+
+def _first_error(root: Node) -> int:
+    """The line of the first error node; only subtrees with errors are entered."""
+    node = root
+    while True:
+        inner = next((child for child in node.children if child.has_error or child.is_error or child.is_missing), None)
+        if inner is None or inner.is_error or inner.is_missing:
+            return (inner or node).start_point.row + 1
+        node = inner
+
+
+def _imports(node: Node) -> list[str]:
+    specs = [c for c in node.named_children if c.type == "import_spec"]
+    specs += [s for c in node.named_children if c.type == "import_spec_list" for s in c.named_children]
+    return [text(spec.child_by_field_name("path")).strip('"`') for spec in specs if spec.type == "import_spec"]
+
+
+def _declared(node: Node) -> list[Declaration]:
+    """The declarations of one top-level node: none for a comment, several for a group."""
+    match node.type:
+        case "function_declaration":
+            return [_function(node, text(node.child_by_field_name("name")), "func")]
+        case "method_declaration":
+            receiver = receiver_type(node)
+            return [_function(node, f"{receiver}.{text(node.child_by_field_name('name'))}", "method")]
+        case "type_declaration":
+            specs = [c for c in node.named_children if c.type in {"type_spec", "type_alias"}]
+            return [_plain(spec, text(spec.child_by_field_name("name")), "type") for spec in specs]
+        case "const_declaration":
+            return _named_values(node, "const_spec", "const")
+        case "var_declaration":
+            return _named_values(node, "var_spec", "var")
+        case _:
+            return []
+
+
+def _named_values(node: Node, spec_type: str, kind: SymbolKind) -> list[Declaration]:
+    specs = [c for c in node.named_children if c.type == spec_type]
+    specs += [s for c in node.named_children if c.type == "var_spec_list" for s in c.named_children]
+    return [
+        _plain(spec, text(name), kind)
+        for spec in specs
+        if spec.type == spec_type
+        for name in spec.children_by_field_name("name")
+        if name.type == "identifier" and text(name) != "_"
+    ]
+
+
+def _plain(node: Node, name: str, kind: SymbolKind) -> Declaration:
+    return Declaration(name, kind, node.start_point.row + 1, node.end_point.row + 1, node.start_byte, node.end_byte)
+
+
+def _function(node: Node, name: str, kind: SymbolKind) -> Declaration:
+    parameters = _types(node.child_by_field_name("parameters"))
+    result = node.child_by_field_name("result")
+    results = _types(result) if result is not None and result.type == "parameter_list" else _one_line(text(result))
+    return Declaration(
+        name,
+        kind,
+        node.start_point.row + 1,
+        node.end_point.row + 1,
+        node.start_byte,
+        node.end_byte,
+        f"({parameters}) ({results})" if results else f"({parameters})",
+        node.child_by_field_name("body") is not None,
+    )
+
+
+def receiver_type(method: Node) -> str:
+    """The name of a method's receiver type, without pointer stars and type parameters (contract: ``Recv.Method``)."""
+    receiver = method.child_by_field_name("receiver")
+    for parameter in receiver.named_children if receiver else ():
+        if parameter.type == "parameter_declaration":
+            return _TYPE_ARGUMENTS.sub("", text(parameter.child_by_field_name("type"))).strip("*() \t\n")
+    return ""
+
+
+def _types(parameters: Node | None) -> str:
+    """The types of a parameter list, one for each name: names may differ between platforms, types may not."""
+    types: list[str] = []
+    for parameter in parameters.named_children if parameters else ():
+        if parameter.type not in {"parameter_declaration", "variadic_parameter_declaration"}:
+            continue
+        kind = _one_line(text(parameter.child_by_field_name("type")))
+        if parameter.type == "variadic_parameter_declaration":
+            kind = "..." + kind
+        types += [kind] * max(1, len(parameter.children_by_field_name("name")))
+    return ", ".join(types)
+
+
+def _one_line(source: str) -> str:
+    return _SPACE.sub(" ", source).strip()

@@ -1,0 +1,158 @@
+"""The `winparity` command. Each command's docstring is its help."""
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(
+    name="winparity",
+    help="What Windows users gain or lose in a change of a Go project: stubs, lost code, build tags, tests.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+USAGE_ERROR = 2
+"""The exit code for bad usage and for input that cannot be read (contract)."""
+
+
+class DiffFormat(StrEnum):
+    """What `diff` can print."""
+
+    TERMINAL = "terminal"
+    JSON = "json"
+
+
+class ScanFormat(StrEnum):
+    """What `scan` can print."""
+
+    TERMINAL = "terminal"
+    JSON = "json"
+
+
+class FailOn(StrEnum):
+    """From which level on `diff` exits with 1."""
+
+    REGRESSION = "regression"
+    WARNING = "warning"
+    NEVER = "never"
+
+
+RepoOption = Annotated[
+    Path, typer.Option("--repo", metavar="PATH", help="A git repository, bare or not.", show_default="this folder")
+]
+
+
+def main() -> None:
+    """The console script: runs a command, and turns what a user can mend into one clear line."""
+    from bot.source import SourceError
+
+    try:
+        app()
+    except SourceError as error:
+        fail(str(error))
+    except BrokenPipeError:
+        sys.stderr.close()
+
+
+def fail(message: str) -> NoReturn:
+    """Say what is wrong on stderr and exit with 2."""
+    Console(stderr=True).print(f"[bold red]winparity:[/] {message}", markup=True, highlight=False)
+    raise SystemExit(USAGE_ERROR)
+
+
+@app.command()
+def diff(
+    base: Annotated[str, typer.Argument(metavar="BASE", help="The revision to compare with, such as origin/main.")],
+    head: Annotated[str, typer.Argument(metavar="HEAD", help="The revision that holds the change.")],
+    repo: RepoOption = Path(),
+    format: Annotated[DiffFormat, typer.Option(help="What to print.")] = DiffFormat.TERMINAL,  # noqa: A002 - the option's name
+    fail_on: Annotated[FailOn, typer.Option(help="Exit with 1 from this level on.")] = FailOn.REGRESSION,
+    merge_base: Annotated[
+        bool,
+        typer.Option(
+            "--merge-base/--no-merge-base", help="Compare with the merge base, as GitHub shows a pull request."
+        ),
+    ] = True,
+) -> None:
+    """What Windows users gain or lose from BASE to HEAD.
+
+    Examples: `winparity diff origin/main HEAD`, `winparity diff --repo ../moby v28.0.0 v28.1.0 --format json`.
+
+    Exit codes: 0 nothing at or above the fail level, 1 findings, 2 usage or unreadable input.
+    """
+    from analyzer import analyze
+    from analyzer.model import Level
+    from bot.output import analysis_json, show_analysis
+    from bot.source import LocalRepository
+
+    source = LocalRepository(repo)
+    old, new = source.resolve(base), source.resolve(head)
+    analysis = analyze(*source.snapshots(source.merge_base(old, new) if merge_base else old, new))
+    if format is DiffFormat.JSON:
+        typer.echo(json.dumps(analysis_json(analysis), indent=2))
+    else:
+        show_analysis(analysis, Console())
+    bad = {
+        FailOn.REGRESSION: {Level.REGRESSION},
+        FailOn.WARNING: {Level.REGRESSION, Level.WARNING},
+        FailOn.NEVER: set[Level](),
+    }
+    raise typer.Exit(int(any(finding.level in bad[fail_on] for finding in analysis.findings)))
+
+
+@app.command()
+def scan(
+    rev: Annotated[str, typer.Argument(metavar="[REV]", help="The revision to look at.")] = "HEAD",
+    repo: RepoOption = Path(),
+    format: Annotated[ScanFormat, typer.Option(help="What to print.")] = ScanFormat.TERMINAL,  # noqa: A002 - the option's name
+) -> None:
+    """How much of each package Windows really has at REV.
+
+    Examples: `winparity scan`, `winparity scan --repo ../moby v28.0.0 --format json`.
+    """
+    from analyzer import scan as scan_snapshot
+    from bot.output import parity_json, show_parity
+    from bot.source import LocalRepository
+
+    source = LocalRepository(repo)
+    parity = scan_snapshot(source.snapshot(source.resolve(rev)))
+    if format is ScanFormat.JSON:
+        typer.echo(json.dumps(parity_json(parity)))
+    else:
+        show_parity(parity, Console())
+
+
+@app.command()
+def files(
+    rev: Annotated[str, typer.Argument(metavar="[REV]", help="The revision to look at.")] = "HEAD",
+    repo: RepoOption = Path(),
+    goos: Annotated[
+        str, typer.Option(metavar="GOOS,…", help="The systems to list for.")
+    ] = "linux,windows,darwin,freebsd",
+) -> None:
+    """Which files and symbols each GOOS gets, one JSON line for each directory.
+
+    Example: `winparity files --goos linux,windows | grep '"dir": "daemon"'`.
+    """
+    from analyzer.listing import list_files
+    from analyzer.platforms import KNOWN_GOOS
+    from bot.source import LocalRepository
+
+    systems = [name.strip() for name in goos.split(",") if name.strip()]
+    unknown = sorted(set(systems) - KNOWN_GOOS)
+    if unknown or not systems:
+        fail(f"unknown GOOS {', '.join(unknown) or goos!r}; Go knows {', '.join(sorted(KNOWN_GOOS))}")
+    source = LocalRepository(repo)
+    for line in list_files(source.snapshot(source.resolve(rev)), systems):
+        typer.echo(json.dumps({"dir": line.dir, "files": line.files, "symbols": line.symbols}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,237 @@
+"""Git to analyzer.Snapshot: local repositories, and the partial-clone mirrors that the worker keeps.
+
+The git command fetches, pygit2 reads. Nothing is checked out; no hook, filter or submodule runs.
+"""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pygit2
+from pygit2.enums import FileMode, Option
+
+from analyzer.model import Snapshot, SourceFile, Unreadable
+from bot.ids import Sha
+
+# A Go file written by a person stays far below; what is larger is data in Go's clothes.
+MAX_FILE_BYTES = 2 * 1024 * 1024
+# Kubernetes, among the largest Go repositories, has 17,000 files outside vendor.
+MAX_FILES = 40_000
+MAX_TOTAL_BYTES = 1024 * 1024 * 1024
+MAX_DEPTH = 100
+# Longest a git command may take, in seconds: a cold fetch of a large repository over a slow line.
+GIT_TIMEOUT = 300
+
+_LEFT_OUT = {"vendor", "testdata"}
+_LINKS = {FileMode.LINK}
+_FILES = {FileMode.BLOB, FileMode.BLOB_EXECUTABLE}
+
+
+class SourceError(Exception):
+    """Git cannot give what was asked for; the message says what to do."""
+
+
+class Moved(SourceError):
+    """The commit is not on the server any more: a newer push replaced it."""
+
+
+# The owner of a folder matters to those who execute what is in it. We only read objects.
+pygit2.option(Option.SET_OWNER_VALIDATION, 0)  # type: ignore[no-untyped-call,unused-ignore]
+
+
+def _git(
+    folder: Path, *args: str, stdin: bytes = b"", env: dict[str, str] | None = None, secret: str = ""
+) -> subprocess.CompletedProcess[bytes]:
+    """Run git without any of the user's or the system's configuration, and without asking anybody anything."""
+    keep = ("PATH", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE")
+    environment = {name: os.environ[name] for name in keep if name in os.environ} | {
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_NO_LAZY_FETCH": "1",
+        "LC_ALL": "C",
+        **(env or {}),
+    }
+    command = ["git", "-c", "core.hooksPath=" + os.devnull, "-c", "safe.directory=*", "-C", str(folder), *args]
+    try:
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, env=environment, timeout=GIT_TIMEOUT, check=False
+        )
+    except FileNotFoundError:
+        raise SourceError("git is not installed, or not on PATH") from None
+    except subprocess.TimeoutExpired:
+        raise SourceError(f"git {args[0]} took longer than {GIT_TIMEOUT} s") from None
+    if secret:
+        done.stderr = done.stderr.replace(secret.encode(), b"***")
+    return done
+
+
+def _words(output: bytes) -> str:
+    return output.decode(errors="replace").strip()
+
+
+class LocalRepository:
+    """A git repository on this machine, bare or not.
+
+    Args:
+        path: the repository, or a folder inside its work tree.
+
+    Raises:
+        SourceError: there is no repository.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        found = pygit2.discover_repository(str(path)) if path.exists() else None
+        if found is None:
+            raise SourceError(f"{path} is not a git repository; name one with --repo PATH")
+        self._repo = pygit2.Repository(found)
+
+    def resolve(self, rev: str) -> Sha:
+        """The commit that a revision names.
+
+        Args:
+            rev: anything that ``git rev-parse`` takes.
+
+        Raises:
+            SourceError: it names no commit here.
+        """
+        done = _git(self.path, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
+        if done.returncode:
+            raise SourceError(f"no commit {rev!r} in {self.path}; is it spelt right, and fetched?")
+        return Sha(_words(done.stdout))
+
+    def merge_base(self, base: Sha, head: Sha) -> Sha:
+        """The commit from which head's changes count, as GitHub shows a pull request.
+
+        Raises:
+            SourceError: the two have no common history here.
+        """
+        found = self._repo.merge_base(pygit2.Oid(hex=base), pygit2.Oid(hex=head))
+        if found is None:
+            raise SourceError("the two revisions have no common ancestor here; compare them with --no-merge-base")
+        return Sha(str(found))
+
+    def snapshots(self, base: Sha, head: Sha) -> tuple[Snapshot, Snapshot]:
+        """Both sides of a comparison, with every directory in which a Go file differs.
+
+        Raises:
+            SourceError: a commit is not there.
+        """
+        before, after = self._tree(base), self._tree(head)
+        wanted = set(_changed_directories(self._repo, before, after))
+        self._need(before, after, wanted)
+        return self._snapshot(base, before, wanted), self._snapshot(head, after, wanted)
+
+    def snapshot(self, rev: Sha) -> Snapshot:
+        """All Go files of a revision.
+
+        Raises:
+            SourceError: the commit is not there.
+        """
+        tree = self._tree(rev)
+        wanted = {where for where, _ in _directories(self._repo, tree)}
+        self._need(None, tree, wanted)
+        return self._snapshot(rev, tree, wanted)
+
+    def _tree(self, rev: Sha) -> pygit2.Tree:
+        try:
+            return self._repo[rev].peel(pygit2.Tree)
+        except (KeyError, pygit2.GitError):
+            raise SourceError(f"commit {rev} is not in {self.path}; fetch it first") from None
+
+    def _need(self, before: pygit2.Tree | None, after: pygit2.Tree, wanted: set[str]) -> None:
+        """Make sure that the wanted blobs are there. A local repository has them, or says what it lacks."""
+
+    def _snapshot(self, rev: Sha, tree: pygit2.Tree, wanted: set[str]) -> Snapshot:
+        files: dict[str, SourceFile] = {}
+        unreadable: list[Unreadable] = []
+        total = 0
+        for where, folder in _directories(self._repo, tree):
+            if where not in wanted:
+                continue
+            for entry in _go_entries(folder):
+                path = entry.name if where == "." else f"{where}/{entry.name}"
+                reason = _refusal(self._repo, entry)
+                if reason is None and (len(files) >= MAX_FILES or total > MAX_TOTAL_BYTES):
+                    reason = f"beyond the first {MAX_FILES:,} Go files"
+                if reason is not None:
+                    unreadable.append(Unreadable(path, reason))
+                    continue
+                content = self._repo[entry.id].data
+                total += len(content)
+                if b"\0" in content:
+                    unreadable.append(Unreadable(path, "binary"))
+                    continue
+                files[path] = SourceFile(path, str(entry.id), content)
+        return Snapshot(rev, files, tuple(unreadable))
+
+
+def _refusal(repo: pygit2.Repository, entry: pygit2.Object) -> str | None:
+    """Why an entry's content is not to be read; None when it is."""
+    if entry.filemode in _LINKS:
+        return "a symbolic link"
+    try:
+        _, size = repo.odb.read_header(entry.id)
+    except (KeyError, pygit2.GitError):
+        return "its content is not in this clone; fetch without a filter"
+    return f"larger than {MAX_FILE_BYTES // 1024**2} MiB" if size > MAX_FILE_BYTES else None
+
+
+def _go_entries(tree: pygit2.Tree) -> Iterator[pygit2.Object]:
+    for entry in tree:
+        if entry.filemode in _FILES | _LINKS and _name(entry).endswith(".go"):
+            yield entry
+
+
+def _name(entry: pygit2.Object) -> str:
+    """An entry's name; bytes that are no UTF-8 are shown escaped."""
+    return (entry.raw_name or b"").decode("utf-8", "backslashreplace")
+
+
+def _enters(name: str) -> bool:
+    return name not in _LEFT_OUT and not name.startswith((".", "_"))
+
+
+def _directories(repo: pygit2.Repository, root: pygit2.Tree) -> Iterator[tuple[str, pygit2.Tree]]:
+    """Every directory that counts, with its tree; "." is the root."""
+    work = [(".", root, 0)]
+    while work:
+        where, tree, depth = work.pop()
+        yield where, tree
+        for entry in tree:
+            if entry.filemode == FileMode.TREE and _enters(_name(entry)) and depth < MAX_DEPTH:
+                name = _name(entry)
+                work.append((name if where == "." else f"{where}/{name}", repo[entry.id].peel(pygit2.Tree), depth + 1))
+
+
+def _changed_directories(repo: pygit2.Repository, before: pygit2.Tree, after: pygit2.Tree) -> Iterator[str]:
+    """Directories in which the set of Go files, or the content of one, differs. Equal subtrees are not entered."""
+    work: list[tuple[str, pygit2.Tree | None, pygit2.Tree | None, int]] = [(".", before, after, 0)]
+    while work:
+        where, old, new, depth = work.pop()
+        if old is not None and new is not None and old.id == new.id:
+            continue
+        if _go_ids(old) != _go_ids(new):
+            yield where
+        if depth >= MAX_DEPTH:
+            continue
+        was, now = _subtrees(old), _subtrees(new)
+        for name in sorted(was.keys() | now.keys()):
+            if was.get(name) != now.get(name):
+                path = name if where == "." else f"{where}/{name}"
+                work.append((path, _at(repo, was.get(name)), _at(repo, now.get(name)), depth + 1))
+
+
+def _at(repo: pygit2.Repository, oid: pygit2.Oid | None) -> pygit2.Tree | None:
+    return repo[oid].peel(pygit2.Tree) if oid is not None else None
+
+
+def _go_ids(tree: pygit2.Tree | None) -> set[tuple[str, str]]:
+    return {(_name(e), str(e.id)) for e in _go_entries(tree)} if tree is not None else set()
+
+
+def _subtrees(tree: pygit2.Tree | None) -> dict[str, pygit2.Oid]:
+    entries = tree if tree is not None else ()
+    return {_name(e): e.id for e in entries if e.filemode == FileMode.TREE and _enters(_name(e))}
