@@ -3,16 +3,19 @@
 The git command fetches, pygit2 reads. Nothing is checked out; no hook, filter or submodule runs.
 """
 
+import base64
+import fcntl
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pygit2
 from pygit2.enums import FileMode, Option
 
 from analyzer.model import Snapshot, SourceFile, Unreadable
-from bot.ids import Sha
+from bot.ids import Repo, Sha
 
 # A Go file written by a person stays far below; what is larger is data in Go's clothes.
 MAX_FILE_BYTES = 2 * 1024 * 1024
@@ -32,8 +35,12 @@ class SourceError(Exception):
     """Git cannot give what was asked for; the message says what to do."""
 
 
-class Moved(SourceError):
+class MovedError(SourceError):
     """The commit is not on the server any more: a newer push replaced it."""
+
+
+class UnreachableError(SourceError):
+    """The git server did not answer as it should; a later try may succeed."""
 
 
 # The owner of a folder matters to those who execute what is in it. We only read objects.
@@ -121,7 +128,7 @@ class LocalRepository:
         """
         before, after = self._tree(base), self._tree(head)
         wanted = set(_changed_directories(self._repo, before, after))
-        self._need(before, after, wanted)
+        self._need([before, after], wanted)
         return self._snapshot(base, before, wanted), self._snapshot(head, after, wanted)
 
     def snapshot(self, rev: Sha) -> Snapshot:
@@ -132,7 +139,7 @@ class LocalRepository:
         """
         tree = self._tree(rev)
         wanted = {where for where, _ in _directories(self._repo, tree)}
-        self._need(None, tree, wanted)
+        self._need([tree], wanted)
         return self._snapshot(rev, tree, wanted)
 
     def _tree(self, rev: Sha) -> pygit2.Tree:
@@ -141,7 +148,7 @@ class LocalRepository:
         except (KeyError, pygit2.GitError):
             raise SourceError(f"commit {rev} is not in {self.path}; fetch it first") from None
 
-    def _need(self, before: pygit2.Tree | None, after: pygit2.Tree, wanted: set[str]) -> None:
+    def _need(self, trees: list[pygit2.Tree], wanted: set[str]) -> None:
         """Make sure that the wanted blobs are there. A local repository has them, or says what it lacks."""
 
     def _snapshot(self, rev: Sha, tree: pygit2.Tree, wanted: set[str]) -> Snapshot:
@@ -152,20 +159,152 @@ class LocalRepository:
             if where not in wanted:
                 continue
             for entry in _go_entries(folder):
-                path = entry.name if where == "." else f"{where}/{entry.name}"
+                path = _name(entry) if where == "." else f"{where}/{_name(entry)}"
                 reason = _refusal(self._repo, entry)
                 if reason is None and (len(files) >= MAX_FILES or total > MAX_TOTAL_BYTES):
                     reason = f"beyond the first {MAX_FILES:,} Go files"
                 if reason is not None:
                     unreadable.append(Unreadable(path, reason))
                     continue
-                content = self._repo[entry.id].data
+                content = self._repo[entry.id].peel(pygit2.Blob).data
                 total += len(content)
                 if b"\0" in content:
                     unreadable.append(Unreadable(path, "binary"))
                     continue
                 files[path] = SourceFile(path, str(entry.id), content)
         return Snapshot(rev, files, tuple(unreadable))
+
+
+class Mirror(LocalRepository):
+    """A bare partial clone of one repository on a server: commits and trees, and only the blobs that were needed.
+
+    It grows by what pull requests touch and is never cleaned by itself; removing the folder is safe at any time when
+    no worker runs. Several workers on one machine share it: a file lock keeps their fetches apart.
+
+    Args:
+        folder: where mirrors live; the clone becomes ``<folder>/<owner>/<name>.git``.
+        repo: the repository.
+        server: the base of clone addresses, such as ``https://github.com``.
+        token: an installation token; it reaches git through the environment only.
+    """
+
+    def __init__(self, folder: Path, repo: Repo, server: str, token: str = "") -> None:
+        self._url = f"{server.rstrip('/')}/{repo}.git"
+        self._server = server
+        self._token = token
+        path = folder / f"{repo}.git"
+        if not (path / "HEAD").exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._check(_git(path.parent, "init", "--quiet", "--bare", path.name), "init")
+        super().__init__(path)
+
+    def fetch(self, base: Sha, head: Sha, pull: int) -> None:
+        """Bring the commits and trees of both sides, without blobs. What is there already is not asked for.
+
+        Args:
+            base: the merge base.
+            head: the pull request's head, which may come from a fork: the base repository has it too.
+            pull: the pull request's number.
+
+        Raises:
+            MovedError: the head is not on the server any more.
+            UnreachableError: the server failed.
+        """
+        with self._lock():
+            lacking = [sha for sha in (base, head) if not self._has(sha)]
+            if not lacking:
+                return
+            done = self._fetch(*lacking)
+            if done.returncode and not self._is_refusal(done.stderr):
+                self._check(done, "fetch")
+            if not self._has(head):
+                self._check(self._fetch(f"refs/pull/{pull}/head"), "fetch")
+            if not self._has(base):
+                self._check(self._fetch(base), "fetch")
+            if not self._has(head):
+                raise MovedError(f"commit {head} is no longer on the server: pull request {pull} has moved")
+
+    def _fetch(self, *what: str) -> subprocess.CompletedProcess[bytes]:
+        return self._remote("fetch", "--depth=1", *_FETCH_FLAGS, self._url, *what)
+
+    def _need(self, trees: list[pygit2.Tree], wanted: set[str]) -> None:
+        """Bring all missing blobs of the wanted directories in one batch, never one by one."""
+        with self._lock():
+            lacking = sorted(
+                {
+                    str(entry.id)
+                    for tree in trees
+                    for where, folder in _directories(self._repo, tree)
+                    if where in wanted
+                    for entry in _go_entries(folder)
+                    if entry.filemode in _FILES and entry.id not in self._repo.odb
+                }
+            )
+            if lacking:
+                batch = "\n".join(lacking).encode() + b"\n"
+                self._check(self._remote("fetch", *_FETCH_FLAGS, self._url, "--stdin", stdin=batch), "fetch")
+                self._reopen()
+
+    def _reopen(self) -> None:
+        self._repo = pygit2.Repository(str(self.path))
+
+    def _has(self, sha: Sha) -> bool:
+        """Whether a commit is there with its tree; a fetch that was cut short left neither."""
+        self._reopen()
+        try:
+            self._repo[sha].peel(pygit2.Tree)
+        except (KeyError, pygit2.GitError):
+            return False
+        return True
+
+    def _remote(self, *args: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        """Git with the token in its environment: argv, the configuration file and the URL never hold it."""
+        settings = dict(_REMOTE_SETTINGS)
+        env = {}
+        if self._token:
+            basic = base64.b64encode(f"x-access-token:{self._token}".encode()).decode()
+            settings[f"http.{self._server.rstrip('/')}/.extraHeader"] = f"Authorization: Basic {basic}"
+            env = {"GIT_TRACE_REDACT": "1"}
+        env["GIT_CONFIG_COUNT"] = str(len(settings))
+        for number, (key, value) in enumerate(settings.items()):
+            env |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+        return _git(self.path, *args, stdin=stdin, env=env, secret=self._token)
+
+    @staticmethod
+    def _is_refusal(stderr: bytes) -> bool:
+        """Whether the server answered that it does not have, or does not give, what was asked for."""
+        return any(words in stderr for words in (b"not our ref", b"couldn't find remote ref", b"no such ref"))
+
+    def _check(self, done: subprocess.CompletedProcess[bytes], what: str) -> None:
+        if done.returncode:
+            raise UnreachableError(f"git {what} failed for {self._url}: {_words(done.stderr)[-500:]}")
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        with (self.path / "winparity.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+_FETCH_FLAGS = (
+    "--quiet",
+    "--no-tags",
+    "--no-write-fetch-head",
+    "--recurse-submodules=no",
+    "--no-auto-maintenance",
+    "--filter=blob:none",
+)
+# Only the web is spoken to, no helper is asked for a password, and a batch of blobs is not negotiated about.
+_REMOTE_SETTINGS = {
+    "protocol.allow": "never",
+    "protocol.http.allow": "always",
+    "protocol.https.allow": "always",
+    "credential.helper": "",
+    "fetch.negotiationAlgorithm": "noop",
+    "gc.auto": "0",
+    "http.lowSpeedLimit": "1000",
+    "http.lowSpeedTime": "60",
+}
 
 
 def _refusal(repo: pygit2.Repository, entry: pygit2.Object) -> str | None:
