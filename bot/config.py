@@ -1,0 +1,181 @@
+"""The only reader of the environment: settings, checked once at start, all that is wrong named together."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeVar
+
+_N = TypeVar("_N", int, float)
+Comment = Literal["never", "regressions", "findings", "always"]
+
+# GitHub's own cap on a webhook payload.
+MAX_BODY_BYTES = 25 * 1024 * 1024
+
+
+class ConfigError(Exception):
+    """Settings are missing or wrong; the message names each of them."""
+
+
+class Secret:
+    """A value that cannot be printed by accident."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value itself, for the one place that needs it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One environment variable, as the README's table shows it."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+SETTINGS = (
+    Setting("WINPARITY_APP_ID", "required", "The GitHub App's id, a number."),
+    Setting("WINPARITY_PRIVATE_KEY", "required", "The app's private key: PEM text (`\\n` may stand for line ends)."),
+    Setting("WINPARITY_PRIVATE_KEY_FILE", "", "A file with the private key, instead of the text."),
+    Setting("WINPARITY_WEBHOOK_SECRET", "required", "The webhook secret that GitHub signs deliveries with."),
+    Setting("WINPARITY_WEBHOOK_SECRET_OLD", "", "The former secret, accepted too while it is being changed."),
+    Setting("REDIS_URL", "embedded", "Redis or Valkey 6.2+; without it a Valkey is started in the data folder."),
+    Setting("WINPARITY_DATA_DIR", "~/.local/state/winparity", "Where clones and the embedded Valkey's data live."),
+    Setting("HOST", "0.0.0.0", "The address to listen on."),  # noqa: S104 - a container's port is published by its host
+    Setting("PORT", "8080", "The port to listen on."),
+    Setting("WINPARITY_CONCURRENCY", "4", "Jobs that one worker process runs at a time."),
+    Setting("WINPARITY_COMMENT", "findings", "When to comment: `never`, `regressions`, `findings` or `always`."),
+    Setting("WINPARITY_LOG", "console", "Log format: `console` or `json`."),
+    Setting("WINPARITY_GITHUB_API_URL", "https://api.github.com", "GitHub's API; change it for GitHub Enterprise."),
+    Setting("WINPARITY_GITHUB_URL", "https://github.com", "Where repositories are cloned from."),
+    Setting("WINPARITY_WRITE_SPACING", "1.0", "Seconds between two writes to GitHub; GitHub asks for at least one."),
+)
+"""Every variable that is read; a test compares the README with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the server and the worker are told. The attributes mirror `SETTINGS`."""
+
+    app_id: int
+    private_key: Secret
+    webhook_secrets: tuple[Secret, ...]
+    redis_url: Secret | None = None
+    data_dir: Path = field(default_factory=lambda: default_data_dir({}))
+    host: str = "0.0.0.0"  # noqa: S104 - see SETTINGS
+    port: int = 8080
+    concurrency: int = 4
+    comment: Comment = "findings"
+    log: Literal["console", "json"] = "console"
+    api_url: str = "https://api.github.com"
+    git_url: str = "https://github.com"
+    write_spacing: float = 1.0
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Read all settings.
+
+        Raises:
+            ConfigError: with a line for each setting that is missing or wrong.
+        """
+        reader = _Reader(environ)
+        app_id = reader.number("WINPARITY_APP_ID", int, least=1)
+        key = reader.private_key()
+        secrets = [reader.required("WINPARITY_WEBHOOK_SECRET"), environ.get("WINPARITY_WEBHOOK_SECRET_OLD", "")]
+        comment = reader.choice("WINPARITY_COMMENT", "never", "regressions", "findings", "always")
+        log = reader.choice("WINPARITY_LOG", "console", "json")
+        settings = cls(
+            app_id,
+            Secret(key),
+            tuple(Secret(secret) for secret in secrets if secret),
+            Secret(environ["REDIS_URL"]) if environ.get("REDIS_URL") else None,
+            default_data_dir(environ),
+            environ.get("HOST") or "0.0.0.0",  # noqa: S104 - see SETTINGS
+            reader.number("PORT", int, least=0),
+            reader.number("WINPARITY_CONCURRENCY", int, least=1),
+            comment,  # type: ignore[arg-type] # choice() returns one of the words given
+            log,  # type: ignore[arg-type] # likewise
+            reader.url("WINPARITY_GITHUB_API_URL"),
+            reader.url("WINPARITY_GITHUB_URL"),
+            reader.number("WINPARITY_WRITE_SPACING", float, least=0),
+        )
+        if reader.problems:
+            raise ConfigError("\n".join(reader.problems))
+        return settings
+
+
+def default_data_dir(environ: Mapping[str, str]) -> Path:
+    """WINPARITY_DATA_DIR, or the XDG state folder."""
+    if environ.get("WINPARITY_DATA_DIR"):
+        return Path(environ["WINPARITY_DATA_DIR"])
+    state = environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "winparity"
+
+
+class _Reader:
+    """Reads one variable at a time and remembers what was wrong."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._defaults = {setting.name: setting.default for setting in SETTINGS}
+        self.problems: list[str] = []
+
+    def required(self, name: str) -> str:
+        value = self._environ.get(name, "")
+        if not value:
+            self.problems.append(f"{name} is not set")
+        return value
+
+    def _value(self, name: str) -> str:
+        default = self._defaults[name]
+        return self.required(name) if default == "required" else self._environ.get(name) or default
+
+    def number(self, name: str, kind: Callable[[str], _N], least: int) -> _N:
+        value = self._value(name)
+        try:
+            number = kind(value)
+            if number >= least:
+                return number
+        except ValueError:
+            pass
+        if value:
+            self.problems.append(f"{name} is {value[:40]!r}; it must be a number, {least} or more")
+        return kind("1")
+
+    def choice(self, name: str, *words: str) -> str:
+        value = self._value(name)
+        if value not in words:
+            self.problems.append(f"{name} is {value[:40]!r}; it must be one of {', '.join(words)}")
+        return value
+
+    def url(self, name: str) -> str:
+        value = self._value(name).rstrip("/")
+        if not value.startswith(("https://", "http://")):
+            self.problems.append(f"{name} is {value[:100]!r}; it must start with https://")
+        return value
+
+    def private_key(self) -> str:
+        file = self._environ.get("WINPARITY_PRIVATE_KEY_FILE")
+        if not file:
+            return self._pem("WINPARITY_PRIVATE_KEY", self.required("WINPARITY_PRIVATE_KEY").replace("\\n", "\n"))
+        try:
+            return self._pem("WINPARITY_PRIVATE_KEY_FILE", Path(file).read_text(encoding="ascii"))
+        except (OSError, ValueError) as error:
+            self.problems.append(f"WINPARITY_PRIVATE_KEY_FILE cannot be read: {error}")
+            return ""
+
+    def _pem(self, name: str, text: str) -> str:
+        if text and "PRIVATE KEY-----" not in text:
+            self.problems.append(f"{name} holds no private key in PEM form")
+        return text
