@@ -1,0 +1,215 @@
+"""Jobs in Redis through SAQ, and the name of every Redis key.
+
+A pull request is worked on by one job at a time, and the newest head wins:
+
+- Each accepted event counts up ``asked`` of its pull request and becomes a job that carries that number.
+- A job takes the pull request's lock and reads ``asked`` before it reads the head from GitHub, so what it publishes
+  answers every event up to that number. It notes the number as ``done``; jobs with lower numbers have nothing to do.
+- A job that finds the lock taken ends at once. The holder, after it let go of the lock, looks at ``asked`` again and
+  puts one more job in the queue if the number has grown.
+- ``pending`` holds every accepted event until it is finished. What the queue engine lost is put back from there.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict
+
+import msgspec
+from redis.asyncio import Redis
+from saq import Job, Queue
+from saq.queue.redis import RedisQueue
+
+from bot.events import PullEvent
+from bot.ids import Repo
+
+QUEUE = "winparity"
+PENDING = "wp:pending"
+
+# Seconds. A killed worker is noticed after HEARTBEAT, and its job runs again at the next SWEEP.
+HEARTBEAT = 8
+BEAT_EVERY = 2.0
+SWEEP = 2
+# A lock outlives its holder by this much at most, in milliseconds; a holder renews it with each beat.
+LOCK_TTL_MS = 20_000
+# How often a job is tried before it counts as failed, and its longest time in seconds: a cold clone of a huge
+# repository over a slow line, and its analysis.
+RETRIES = 5
+JOB_TIMEOUT = 1200
+RETRY_DELAY = 2.0
+# GitHub redelivers for three days (docs: "Redelivering webhooks").
+DELIVERY_TTL = 3 * 24 * 3600
+# What a quiet pull request leaves behind goes after this many seconds.
+PULL_TTL = 30 * 24 * 3600
+
+_TAKE = """
+local held = redis.call('GET', KEYS[1])
+if held and string.sub(held, 1, #ARGV[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1] .. ARGV[2], 'PX', ARGV[3])
+return 1
+"""
+_KEEP = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
+_DROP = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+
+
+class SupersededError(Exception):
+    """A newer push, or another worker, has taken over; nothing more may be written."""
+
+
+def pull_name(repo: Repo, number: int) -> str:
+    """``owner/name#number``."""
+    return f"{repo}#{number}"
+
+
+def _key(pull: str, what: str) -> str:
+    return f"wp:pull:{pull}:{what}"
+
+
+def _delivery_key(delivery: str) -> str:
+    return f"wp:delivery:{delivery}"
+
+
+class Hold:
+    """One pull request's lock, held by one run of one job."""
+
+    def __init__(self, redis: Redis, pull: str, value: str, asked: int) -> None:
+        self._redis = redis
+        self._key = _key(pull, "lock")
+        self._value = value
+        self.asked = asked
+
+    async def check(self) -> None:
+        """Make sure that the lock is still ours.
+
+        Raises:
+            SupersededError: it is not.
+        """
+        if not await self.renew():
+            raise SupersededError("another worker has taken over")
+
+    async def renew(self) -> bool:
+        """Keep the lock; False when it is lost."""
+        return bool(await self._redis.eval(_KEEP, 1, self._key, self._value, LOCK_TTL_MS))
+
+    async def drop(self) -> None:
+        """Let go, if it is still ours."""
+        await self._redis.eval(_DROP, 1, self._key, self._value)
+
+
+class Jobs:
+    """The queue and what is known of each pull request.
+
+    Args:
+        url: a Redis URL; ``unix://`` for a socket.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.redis: Redis = Redis.from_url(url, health_check_interval=30)
+        self.queue: Queue = RedisQueue(self.redis, name=QUEUE)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.queue.disconnect()
+
+    async def submit(self, event: PullEvent) -> bool:
+        """Accept an event. When this returns, it is stored and will be worked on.
+
+        Returns:
+            False for a delivery that is finished or under way.
+        """
+        if await self.redis.exists(_delivery_key(event.delivery)):
+            return False
+        await self.redis.hset(PENDING, event.delivery, msgspec.json.encode(asdict(event)))
+        return await self._enqueue(event, event.delivery)
+
+    async def _enqueue(self, event: PullEvent, key: str) -> bool:
+        asked = _key(pull_name(event.repo, event.number), "asked")
+        number = await self.redis.incr(asked)
+        await self.redis.expire(asked, PULL_TTL)
+        job = Job(
+            "pull",
+            kwargs={**asdict(event), "asked": number},
+            key=key,
+            retries=RETRIES,
+            retry_delay=RETRY_DELAY,
+            retry_backoff=True,
+            timeout=JOB_TIMEOUT,
+            heartbeat=HEARTBEAT,
+        )
+        return await self.queue.enqueue(job) is not None
+
+    async def finished(self, event: PullEvent, *, well: bool = True) -> None:
+        """Strike an event off. One that failed for good may be delivered again; one that went well runs only once."""
+        async with self.redis.pipeline(transaction=True) as pipe:
+            if well:
+                pipe.setex(_delivery_key(event.delivery), DELIVERY_TTL, 1)
+            pipe.hdel(PENDING, event.delivery)
+            await pipe.execute()
+
+    async def rescue(self) -> int:
+        """Put back what was accepted and is in no queue: its sweeper was killed halfway. Returns how many."""
+        count = 0
+        for stored in await self.redis.hvals(PENDING):
+            event = msgspec.json.decode(stored)
+            job_id = self.queue.job_id(event["delivery"])
+            if await self.redis.zscore(f"saq:{QUEUE}:incomplete", job_id) is None:
+                known = PullEvent(**{**event, "repo": Repo(event["repo"])})
+                count += await self._enqueue(known, known.delivery)
+        return count
+
+    async def answered(self, event: PullEvent, asked: int) -> bool:
+        """Whether what is published already answers this event."""
+        done = await self.redis.get(_key(pull_name(event.repo, event.number), "done"))
+        return done is not None and int(done) >= asked
+
+    async def note_answered(self, event: PullEvent, hold: Hold) -> None:
+        """Note that what is published answers all events up to the number that the hold began with."""
+        await self.redis.set(_key(pull_name(event.repo, event.number), "done"), hold.asked, ex=PULL_TTL)
+
+    @asynccontextmanager
+    async def hold(self, event: PullEvent, job: Job) -> AsyncIterator[Hold | None]:
+        """Work on a pull request alone.
+
+        Yields:
+            The hold, renewed while it lasts together with the job's heartbeat; None when another job has it.
+        """
+        pull = pull_name(event.repo, event.number)
+        owner, run = f"{job.key}:", secrets.token_hex(8)
+        if not await self.redis.eval(_TAKE, 1, _key(pull, "lock"), owner, run, LOCK_TTL_MS):
+            yield None
+            return
+        hold = Hold(self.redis, pull, owner + run, await self._asked(pull))
+        beat = asyncio.create_task(self._beat(hold, job))
+        try:
+            yield hold
+        finally:
+            beat.cancel()
+            with suppress(asyncio.CancelledError):
+                await beat
+            await hold.drop()
+            if await self._asked(pull) > hold.asked:
+                await self._enqueue(event, f"{job.key}+{secrets.token_hex(4)}")
+
+    async def _asked(self, pull: str) -> int:
+        return int(await self.redis.get(_key(pull, "asked")) or 0)
+
+    @staticmethod
+    async def _beat(hold: Hold, job: Job) -> None:
+        while True:
+            await hold.renew()
+            await job.update()
+            await asyncio.sleep(BEAT_EVERY)
+
+
+def later(job: Job, until: float) -> None:
+    """Arrange that the job, when it raises next, is tried again at a time, without counting as a failure.
+
+    Args:
+        job: the running job.
+        until: seconds since the epoch.
+    """
+    job.retries += 1
+    job.retry_backoff = False
+    job.retry_delay = max(1.0, until - time.time())
