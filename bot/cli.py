@@ -4,10 +4,15 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
 
 app = typer.Typer(
     name="winparity",
@@ -63,7 +68,10 @@ def main() -> None:
 
 def fail(message: str) -> NoReturn:
     """Say what is wrong on stderr and exit with 2."""
-    Console(stderr=True).print(f"[bold red]winparity:[/] {message}", markup=True, highlight=False)
+    from bot.report import visible
+
+    lines = "\n".join(visible(line) for line in message.splitlines())
+    Console(stderr=True).print(f"[bold red]winparity:[/] {escape(lines)}", highlight=False)
     raise SystemExit(USAGE_ERROR)
 
 
@@ -152,6 +160,57 @@ def files(
     source = LocalRepository(repo)
     for line in list_files(source.snapshot(source.resolve(rev)), systems):
         typer.echo(json.dumps({"dir": line.dir, "files": line.files, "symbols": line.symbols}))
+
+
+@app.command()
+def serve(
+    worker: Annotated[bool, typer.Option("--worker/--no-worker", help="Also run jobs in this process.")] = True,
+) -> None:
+    """Receive webhooks, and run their jobs unless --no-worker.
+
+    Settings come from the environment (README, "Settings"). Without REDIS_URL an embedded Valkey is started.
+
+    Example: `WINPARITY_APP_ID=1 WINPARITY_PRIVATE_KEY_FILE=key.pem WINPARITY_WEBHOOK_SECRET=… winparity serve`.
+    """
+    _run(web_server=True, worker=worker)
+
+
+@app.command()
+def worker() -> None:
+    """Run jobs. Any number of workers on any number of machines may share one REDIS_URL."""
+    _run(web_server=False, worker=True)
+
+
+def _run(*, web_server: bool, worker: bool) -> None:
+    import asyncio
+
+    from bot.config import ConfigError, Settings
+    from bot.log import set_up
+    from bot.valkey import EmbeddedError
+    from bot.web import serve
+
+    try:
+        settings = Settings.from_env()
+        set_up(settings.log)
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(serve(settings, web_server=web_server, worker=worker))
+    except ConfigError as error:
+        fail(
+            f"settings are missing or wrong:\n{error}\nREADME.md has the table of settings; `winparity demo` needs none."
+        )
+    except EmbeddedError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"cannot listen: {error.strerror}; set HOST and PORT")
+
+
+def _loop_factory() -> "Callable[[], asyncio.AbstractEventLoop] | None":
+    """Uvloop where there is one."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 if __name__ == "__main__":

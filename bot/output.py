@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from analyzer.model import Analysis, Finding, Level, Parity, Place, Score, Unreadable
+from bot.report import visible
 
 SCHEMA = 1
 """The version of the JSON (contract): it changes when a field changes its meaning."""
@@ -95,11 +96,6 @@ def _unreadable(entries: tuple[Unreadable, ...]) -> list[dict[str, str]]:
     return [{"path": entry.path, "reason": entry.reason} for entry in entries]
 
 
-def printable(text: str) -> str:
-    """A text of unknown origin for a terminal: control characters are shown, not obeyed."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
-
-
 def show_analysis(analysis: Analysis, console: Console) -> None:
     """``diff --format terminal``: the findings, what could not be read, and one line that sums up."""
     for finding in analysis.findings:
@@ -144,4 +140,4 @@ def _cells(score: Score) -> tuple[str, ...]:
 
 
 def _text(text: str) -> str:
-    return escape(printable(text))
+    return escape(visible(text))
