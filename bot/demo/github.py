@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import hmac
 import json
+import os
 import secrets
 import subprocess
 import time
@@ -399,16 +400,10 @@ class StandIn:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={"PATH": _path(), "GIT_PROTOCOL": request.headers.get("Git-Protocol", "")},
+            env={"PATH": os.environ.get("PATH", ""), "GIT_PROTOCOL": request.headers.get("Git-Protocol", "")},
         )
         answer, _ = await process.communicate(body)
         return answer
-
-
-def _path() -> str:
-    import os  # noqa: PLC0415 - the one thing that the stand-in takes from its own environment
-
-    return os.environ.get("PATH", "")
 
 
 def _git(git_dir: Path, *args: str) -> str:
