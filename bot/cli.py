@@ -163,6 +163,39 @@ def files(
 
 
 @app.command()
+def demo(
+    base: Annotated[str | None, typer.Argument(metavar="[BASE]", help="With --repo: what to compare with.")] = None,
+    head: Annotated[str | None, typer.Argument(metavar="[HEAD]", help="With --repo: the change.")] = None,
+    repo: Annotated[
+        Path | None, typer.Option("--repo", metavar="PATH", help="A git repository of yours, instead of the sample.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything up until Ctrl-C.")] = False,
+) -> None:
+    """Show the whole line on this machine: a signed webhook becomes a comment and a check run.
+
+    Nothing leaves the machine: GitHub is a stand-in on 127.0.0.1. Everything else is real.
+
+    Examples: `winparity demo`, `winparity demo --repo ../moby v28.0.0 v28.0.1`.
+    """
+    import asyncio
+
+    from bot.demo.run import DemoError, sample_subject, subject_from
+    from bot.demo.run import demo as run_demo
+    from bot.log import set_up
+
+    if (repo is None) != (base is None or head is None):
+        fail("name --repo PATH together with BASE and HEAD, or none of them")
+    subject = subject_from(repo, base, head) if repo and base and head else sample_subject
+    set_up("console", quiet=True)
+    try:
+        asyncio.run(run_demo(subject, keep=keep, console=Console()))
+    except DemoError as error:
+        fail(f"the demo failed: {error}")
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+@app.command()
 def serve(
     worker: Annotated[bool, typer.Option("--worker/--no-worker", help="Also run jobs in this process.")] = True,
 ) -> None:

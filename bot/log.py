@@ -8,8 +8,8 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 
-def set_up(form: Literal["console", "json"]) -> None:
-    """Send everything to stderr: stdout belongs to results."""
+def set_up(form: Literal["console", "json"], *, quiet: bool = False) -> None:
+    """Send everything to stderr: stdout belongs to results. ``quiet`` leaves only warnings and worse."""
     renderer = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=False)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -21,7 +21,7 @@ def set_up(form: Literal["console", "json"]) -> None:
     structlog.configure(
         processors=[*shared, renderer],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if quiet else logging.INFO),
     )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,

@@ -4,6 +4,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from analyzer.model import Analysis, Finding, Level, Parity, Place, Score, Unreadable
@@ -102,7 +103,7 @@ def show_analysis(analysis: Analysis, console: Console) -> None:
         style = _STYLES[finding.level]
         where = f"{finding.path}:{finding.line}" + (" (base)" if finding.side == "base" else "")
         console.print(f"[{style}]{MARKS[finding.level]} {finding.rule}[/]  {_text(where)}", highlight=False)
-        console.print(f"    {_text(finding.message)}", highlight=False)
+        console.print(Padding(_text(finding.message), (0, 0, 0, 4)), highlight=False)
     for entry in analysis.unreadable:
         console.print(f"[yellow]? unreadable[/]  {_text(entry.path)}: {_text(entry.reason)}", highlight=False)
     if analysis.findings or analysis.unreadable:

@@ -71,6 +71,11 @@ def _delivery_key(delivery: str) -> str:
     return f"wp:delivery:{delivery}"
 
 
+def _plain(event: PullEvent) -> dict[str, str | int]:
+    """An event in types that every encoder knows."""
+    return {**asdict(event), "repo": str(event.repo)}
+
+
 class Hold:
     """One pull request's lock, held by one run of one job."""
 
@@ -119,9 +124,9 @@ class Jobs:
         Returns:
             False for a delivery that is finished or under way.
         """
-        if await self.redis.exists(_delivery_key(event.delivery)):
+        if await self.is_finished(event.delivery):
             return False
-        await self.redis.hset(PENDING, event.delivery, msgspec.json.encode(asdict(event)))
+        await self.redis.hset(PENDING, event.delivery, msgspec.json.encode(_plain(event)))
         return await self._enqueue(event, event.delivery)
 
     async def _enqueue(self, event: PullEvent, key: str) -> bool:
@@ -130,7 +135,7 @@ class Jobs:
         await self.redis.expire(asked, PULL_TTL)
         job = Job(
             "pull",
-            kwargs={**asdict(event), "asked": number},
+            kwargs={**_plain(event), "asked": number},
             key=key,
             retries=RETRIES,
             retry_delay=RETRY_DELAY,
@@ -147,6 +152,10 @@ class Jobs:
                 pipe.setex(_delivery_key(event.delivery), DELIVERY_TTL, 1)
             pipe.hdel(PENDING, event.delivery)
             await pipe.execute()
+
+    async def is_finished(self, delivery: str) -> bool:
+        """Whether a delivery went well."""
+        return bool(await self.redis.exists(_delivery_key(delivery)))
 
     async def rescue(self) -> int:
         """Put back what was accepted and is in no queue: its sweeper was killed halfway. Returns how many."""

@@ -19,15 +19,23 @@ from pathlib import Path
 
 import redis
 import structlog
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 # sockaddr_un has room for 108 bytes on Linux and 104 on macOS.
 MAX_SOCKET_PATH = 100
 # Seconds: it starts in 0.1 s; reading a large append-only file takes longer.
 START_TIMEOUT = 30.0
+# Seconds in which connections that were just closed are gone from the server's list.
+STOP_PATIENCE = 0.5
+STOP_TIMEOUT = 10.0
 # Seconds between looks whether the server is still there.
 WATCH_INTERVAL = 1.0
 
 log = structlog.get_logger()
+
+_children: dict[Path, subprocess.Popen[bytes]] = {}
+"""The servers that this process started, to wait for their end."""
 
 
 class EmbeddedError(Exception):
@@ -107,6 +115,7 @@ def _start(folder: Path, socket: Path) -> None:
             process.wait()
             raise EmbeddedError(f"the embedded Valkey did not start; see {folder / 'valkey.log'}, or set REDIS_URL")
         time.sleep(0.02)
+    _children[socket] = process
     log.info("embedded valkey started", pid=process.pid, socket=str(socket))
 
 
@@ -137,7 +146,9 @@ def _socket_path(folder: Path) -> Path:
 
 
 def _client(socket: Path) -> redis.Redis:
-    return redis.Redis(unix_socket_path=str(socket), socket_timeout=START_TIMEOUT)
+    # No second tries: whether it answers now is the question, and after SHUTDOWN no answer is the answer.
+    once = Retry(NoBackoff(), 0)
+    return redis.Redis(unix_socket_path=str(socket), socket_timeout=START_TIMEOUT, retry=once)
 
 
 def _answers(socket: Path) -> bool:
@@ -158,7 +169,12 @@ def _stop_if_last(folder: Path, socket: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         client = _client(socket)
         try:
-            if len(client.client_list()) == 1:
+            deadline = time.monotonic() + STOP_PATIENCE
+            while (others := len(client.client_list()) - 1) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            if not others:
                 client.shutdown(nosave=True)
+                if child := _children.pop(socket, None):
+                    child.wait(STOP_TIMEOUT)
         finally:
             client.close()

@@ -28,6 +28,8 @@ from bot.source import Mirror, MovedError, SourceError, UnreachableError
 RESCUE_EVERY = 30.0
 # Seconds that running jobs get to finish when the process is asked to stop; what does not finish runs again.
 GRACE = 20
+# Seconds that a worker waits for a job before it looks whether it is to stop.
+DEQUEUE_TIMEOUT = 1.0
 
 log = structlog.get_logger()
 
@@ -62,18 +64,27 @@ async def working(settings: Settings, redis_url: str) -> AsyncIterator[Worker[An
             concurrency=settings.concurrency,
             startup=start,
             timers=PartialTimersDict(sweep=SWEEP, schedule=1, abort=1, worker_info=10),
-            shutdown_grace_period_s=GRACE,
+            dequeue_timeout=DEQUEUE_TIMEOUT,
         )
         worker.SIGNALS = []  # the process's own entry handles them (bot/web.py)
         tasks = [asyncio.create_task(worker.start()), asyncio.create_task(_rescue(jobs))]
         try:
             yield worker
         finally:
+            await _finish_running(worker)
             await worker.stop()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await jobs.close()
+
+
+async def _finish_running(worker: Worker[Any]) -> None:
+    """Let running jobs end; the engine's own grace would wait for its idle tasks too."""
+    worker.event.set()
+    running = [context["task"] for context in worker.job_task_contexts.values()]
+    if running:
+        await asyncio.wait(running, timeout=GRACE)
 
 
 async def _rescue(jobs: Jobs) -> None:
