@@ -4,6 +4,7 @@ It keeps to what GitHub documents: app JWTs and narrowed tokens are checked, lis
 """
 
 import asyncio
+import contextlib
 import datetime as dt
 import gzip
 import hashlib
@@ -31,6 +32,12 @@ MAX_ANNOTATIONS = 50
 DEFAULT_PER_PAGE, MAX_PER_PAGE = 30, 100
 TOKEN_SECONDS = 3600
 MAX_JWT_SECONDS = 600
+RATE_LIMIT = 5000
+# What the app was granted at its installation (app.yml); a token cannot have more.
+GRANTED = {"metadata": "read", "contents": "read", "pull_requests": "write", "checks": "write", "merge_queues": "read"}
+_LEVELS = ("read", "write")
+# Bytes of a git answer that are passed on at a time.
+CHUNK = 64 * 1024
 
 Json = dict[str, Any]
 
@@ -44,6 +51,7 @@ class PullState:
     head: str
     state: str = "open"
     head_repo: str = ""
+    draft: bool = False
 
 
 @dataclass
@@ -61,17 +69,29 @@ class RepositoryState:
 
 @dataclass(frozen=True)
 class Call:
-    """One request that came in."""
+    """One request that came in, and how it was answered. ``body`` and ``answer`` are the API's JSON."""
 
     method: str
     path: str
     status: int
+    query: dict[str, str] = field(default_factory=dict)
+    body: Any = None
+    answer: Any = None
+
+
+@dataclass
+class _Refusal:
+    part: str
+    status: int
+    headers: dict[str, str]
+    body: str
+    times: int
 
 
 @dataclass(frozen=True)
 class _Token:
     installation: int
-    repositories: frozenset[str]
+    repositories: frozenset[int]
     permissions: Json
     expires: float
 
@@ -83,6 +103,15 @@ class StandIn:
         app_id: the app that is registered.
         public_key: PEM; its private half signs the app's JWTs.
         secret: the webhook secret.
+
+    Attributes:
+        repositories: by lower-case full name.
+        calls: requests to the API so far; ``git_calls`` those of git.
+        problems: what GitHub would not have been asked, or what went wrong in here; a test fails on any.
+        judge: says what is wrong with a call, by GitHub's own description.
+        on_call: told the method and path of each request before it is answered.
+        latency: seconds before each answer.
+        token_seconds: how long a token that is given out lives.
     """
 
     def __init__(self, app_id: int, public_key: str, secret: str) -> None:
@@ -91,14 +120,17 @@ class StandIn:
         self._secret = secret
         self._tokens: dict[str, _Token] = {}
         self._ids = iter(range(1000, 10**9))
-        self._refusals: list[tuple[str, web.Response]] = []
+        self._refusals: list[_Refusal] = []
+        self._moved: dict[str, str] = {}
+        self._remaining = RATE_LIMIT
         self.repositories: dict[str, RepositoryState] = {}
         self.calls: list[Call] = []
         self.git_calls: list[Call] = []
         self.problems: list[str] = []
-        self.judge: Callable[[str, str, Json, Any], list[str]] | None = None
+        self.judge: Callable[[Call], list[str]] | None = None
         self.on_call: Callable[[str, str], None] | None = None
         self.latency = 0.0
+        self.token_seconds = TOKEN_SECONDS
         self.url = ""
 
     # What the world does.
@@ -123,10 +155,27 @@ class StandIn:
         repo.pulls[number].head = head
         _git(repo.git_dir, "update-ref", f"refs/pull/{number}/head", head)
 
-    def refuse_next(self, part: str, status: int, headers: dict[str, str] | None = None, body: str = "{}") -> None:
-        """Answer the next API request whose ``METHOD path`` holds a text in this way."""
-        answer = web.Response(status=status, headers=headers, text=body, content_type="application/json")
-        self._refusals.append((part, answer))
+    def close(self, name: str, number: int) -> None:
+        """Close a pull request."""
+        self.repositories[name.lower()].pulls[number].state = "closed"
+
+    def rename(self, name: str, new: str) -> None:
+        """Rename a repository; as on GitHub, its old name leads to the new one."""
+        state = self.repositories.pop(name.lower())
+        state.name = new
+        self.repositories[new.lower()] = state
+        self._moved[name.lower()] = new
+
+    def refuse_next(
+        self, part: str, status: int, headers: dict[str, str] | None = None, body: str = "{}", times: int = 1
+    ) -> None:
+        """Answer the next API requests whose ``METHOD path`` holds a text in this way."""
+        self._refusals.append(_Refusal(part, status, headers or {}, body, times))
+
+    @property
+    def unmet(self) -> list[str]:
+        """Refusals that no request has met."""
+        return [f"{refusal.part} -> {refusal.status}, {refusal.times} more" for refusal in self._refusals]
 
     def revoke_tokens(self) -> None:
         """Make every token that was given out worthless."""
@@ -148,6 +197,8 @@ class StandIn:
         }
         if action == "edited":
             body["changes"] = {"base": {"ref": {"from": "old"}, "sha": {"from": "0" * 40}}}
+        if action == "synchronize":
+            body |= {"before": "0" * 40, "after": pull.head}
         return body
 
     async def deliver(
@@ -202,50 +253,91 @@ class StandIn:
     @web.middleware
     async def _record(self, request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
         is_git = ".git/" in request.path
-        call = f"{request.method} {request.path}"
         if self.on_call is not None:
             self.on_call(request.method, request.path)
         await asyncio.sleep(self.latency)
-        response: web.StreamResponse
-        refusal = next((r for r in self._refusals if r[0] in call), None)
-        try:
-            if refusal is not None and not is_git:
-                self._refusals.remove(refusal)
-                response = refusal[1]
-            else:
-                if not is_git:
-                    await self._judge(request)
-                response = await handler(request)
-        except web.HTTPException as error:
-            if error.status == 404 and request.match_info.http_exception is not None:
-                self.problems.append(f"unplanned request: {call}")
-            response = web.json_response({"message": error.reason}, status=error.status)
-        (self.git_calls if is_git else self.calls).append(Call(request.method, request.path, response.status))
+        if is_git:
+            response = await self._answered(request, handler)
+            self.git_calls.append(Call(request.method, request.path, response.status))
+            return response
+        refusal = self._refused(f"{request.method} {request.path}")
+        response = refusal or self._moved_to(request) or await self._answered(request, handler)
+        self._add_limits(response)
+        call = Call(
+            request.method,
+            request.path,
+            response.status,
+            dict(request.query),
+            _json(await request.text()),
+            None if refusal else _json(getattr(response, "text", None)),
+        )
+        self.calls.append(call)
+        self._judge(request, call)
         return response
 
-    async def _judge(self, request: web.Request) -> None:
-        """Let the hook compare the request with GitHub's own description, where a test has set one."""
-        text = await request.text()
+    async def _answered(self, request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
+        """The handler's answer, its refusals as GitHub words them. What is not planned is a problem."""
+        call = f"{request.method} {request.path}"
+        try:
+            response: web.StreamResponse = await handler(request)
+        except web.HTTPException as error:
+            if request.match_info.http_exception is not None:
+                self.problems.append(f"unplanned request: {call}")
+            headers = {"WWW-Authenticate": 'Basic realm="GitHub"'} if error.status == 401 else {}
+            return web.json_response({"message": error.reason}, status=error.status, headers=headers)
+        except Exception as error:  # noqa: BLE001 - a mistake in here must fail the test, not look like a broken GitHub
+            self.problems.append(f"{call}: {error!r}")
+            return web.json_response({"message": "Server Error"}, status=500)
+        return response
+
+    def _refused(self, call: str) -> web.Response | None:
+        refusal = next((refusal for refusal in self._refusals if refusal.part in call), None)
+        if refusal is None:
+            return None
+        refusal.times -= 1
+        if not refusal.times:
+            self._refusals.remove(refusal)
+        return web.Response(
+            status=refusal.status, headers=refusal.headers, text=refusal.body, content_type="application/json"
+        )
+
+    def _moved_to(self, request: web.Request) -> web.Response | None:
+        """A read of a renamed repository is sent on with 301, a write with 307, which keeps its method."""
+        old = "/".join(request.path.split("/")[2:4])
+        new = self._moved.get(old.lower())
+        if new is None or not request.path.startswith("/repos/"):
+            return None
+        location = self.url + request.path_qs.replace(f"/repos/{old}", f"/repos/{new}", 1)
+        status = 301 if request.method == "GET" else 307
+        return web.json_response({"message": "Moved", "url": location}, status=status, headers={"Location": location})
+
+    def _add_limits(self, response: web.StreamResponse) -> None:
+        """The headers of the primary limit, which every answer carries. A 304 costs nothing."""
+        self._remaining -= response.status != 304
+        reset = str(int(time.time()) + 3600)
+        limits = {"limit": str(RATE_LIMIT), "remaining": str(self._remaining), "reset": reset}
+        for name, value in limits.items():
+            response.headers.setdefault(f"X-RateLimit-{name.title()}", value)
+
+    def _judge(self, request: web.Request, call: Call) -> None:
+        """Let the hook compare the call with GitHub's own description, where a test has set one."""
         if request.headers.get("X-GitHub-Api-Version") != "2022-11-28":
-            self.problems.append(f"{request.method} {request.path}: no X-GitHub-Api-Version")
+            self.problems.append(f"{call.method} {call.path}: no X-GitHub-Api-Version")
+        if not request.headers.get("User-Agent"):
+            self.problems.append(f"{call.method} {call.path}: no User-Agent")
         if self.judge is not None:
-            body = json.loads(text) if text else None
-            self.problems += self.judge(request.method, request.path, dict(request.query), body)
+            self.problems += self.judge(call)
 
     def _authorised(self, request: web.Request, permission: str, level: str = "read") -> RepositoryState:
         """The repository of a request, if its token may do that there."""
-        scheme, _, value = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "basic":
-            value = b64decode(value).decode().partition(":")[2]
-        token = self._tokens.get(value)
+        token = self._tokens.get(_credential(request))
         if token is None or token.expires < time.time():
             raise web.HTTPUnauthorized(reason="Bad credentials")
         name = f"{request.match_info['owner']}/{request.match_info['name']}".lower()
         repo = self.repositories.get(name)
-        if repo is None or name.partition("/")[2] not in token.repositories:
+        if repo is None or repo.installation != token.installation or repo.id not in token.repositories:
             raise web.HTTPNotFound(reason="Not Found")
-        granted = token.permissions.get(permission)
-        if granted is None or (level == "write" and granted != "write"):
+        if not _covers(token.permissions, {permission: level}):
             raise web.HTTPForbidden(reason="Resource not accessible by integration")
         return repo
 
@@ -261,16 +353,28 @@ class StandIn:
             raise web.HTTPUnauthorized(reason="'Expiration time' claim ('exp') is too far in the future")
         body = await request.json()
         installation = int(request.match_info["installation"])
-        known = {r.name.lower().partition("/")[2] for r in self.repositories.values() if r.installation == installation}
-        wanted = frozenset(name.lower() for name in body.get("repositories", known))
-        if not wanted <= known:
+        known = {
+            r.name.lower().partition("/")[2]: r for r in self.repositories.values() if r.installation == installation
+        }
+        if not known:
+            raise web.HTTPNotFound(reason="Not Found")
+        wanted = {name.lower() for name in body.get("repositories", known)}
+        if not wanted <= known.keys():
             raise web.HTTPUnprocessableEntity(reason="There is at least one repository that does not exist")
+        permissions = {"metadata": "read", **body.get("permissions", GRANTED)}
+        if not _covers(GRANTED, permissions):
+            raise web.HTTPUnprocessableEntity(reason="The permissions requested are not granted to this installation.")
+        return web.json_response(
+            self._new_token(installation, [known[name] for name in wanted], permissions), status=201
+        )
+
+    def _new_token(self, installation: int, repositories: list[RepositoryState], permissions: Json) -> Json:
+        """A token in the long form with dots that GitHub gives out since 2025."""
         value = f"ghs_{secrets.token_urlsafe(380)}.{secrets.token_hex(4)}"
-        expires = time.time() + TOKEN_SECONDS
-        permissions = {"metadata": "read", **body.get("permissions", {})}
-        self._tokens[value] = _Token(installation, wanted, permissions, expires)
+        expires = time.time() + self.token_seconds
+        self._tokens[value] = _Token(installation, frozenset(repo.id for repo in repositories), permissions, expires)
         stamp = dt.datetime.fromtimestamp(expires, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return web.json_response({"token": value, "expires_at": stamp, "permissions": permissions}, status=201)
+        return {"token": value, "expires_at": stamp, "permissions": permissions, "repository_selection": "selected"}
 
     def _pull(self, repo: RepositoryState, pull: PullState) -> Json:
         base = _git(repo.git_dir, "rev-parse", f"refs/heads/{pull.base_ref}")
@@ -278,7 +382,7 @@ class StandIn:
             "id": repo.id * 1000 + pull.number,
             "number": pull.number,
             "state": pull.state,
-            "draft": False,
+            "draft": pull.draft,
             "merged": False,
             "title": "A change",
             "head": {"ref": "change", "sha": pull.head, "repo": {"full_name": pull.head_repo}},
@@ -295,30 +399,42 @@ class StandIn:
     async def _compare(self, request: web.Request) -> web.Response:
         repo = self._authorised(request, "contents")
         base, _, head = request.match_info["range"].partition("...")
-        sha = await asyncio.to_thread(_git, repo.git_dir, "merge-base", base, head)
-        return web.json_response({"merge_base_commit": {"sha": sha}, "status": "diverged", "files": []})
+        try:
+            sha = await asyncio.to_thread(_git, repo.git_dir, "merge-base", base, head)
+        except subprocess.CalledProcessError:
+            raise web.HTTPNotFound(reason=f"No common ancestor between {base} and {head}.") from None
+        status = "identical" if base == head else {base: "ahead", head: "behind"}.get(sha, "diverged")
+        return _with_etag(request, {"merge_base_commit": {"sha": sha}, "status": status, "files": []})
 
     async def _list_comments(self, request: web.Request) -> web.Response:
         repo = self._authorised(request, "pull_requests")
         number = int(request.match_info["number"])
-        return self._page(request, [c for c in repo.comments if c["number"] == number])
+        return self._page(request, [self._comment_view(c) for c in repo.comments if c["number"] == number])
 
     def _page(self, request: web.Request, items: list[Json], key: str = "") -> web.Response:
         size = min(int(request.query.get("per_page", DEFAULT_PER_PAGE)), MAX_PER_PAGE)
-        page = int(request.query.get("page", 1))
+        page, last = int(request.query.get("page", 1)), -(-len(items) // size)
         shown = items[(page - 1) * size : page * size]
-        headers = {}
-        if page * size < len(items):
-            following = request.url.update_query(page=page + 1)
-            headers["Link"] = f'<{self.url}{following.path_qs}>; rel="next"'
+        others = {"prev": page - 1, "next": page + 1, "last": last} if 1 < page < last else {}
+        others = others or ({"next": page + 1, "last": last} if page < last else {"prev": page - 1} if page > 1 else {})
+        links = [f'<{self.url}{request.url.update_query(page=n).path_qs}>; rel="{rel}"' for rel, n in others.items()]
         data: Any = {"total_count": len(items), key: shown} if key else shown
-        return web.json_response(data, headers=headers)
+        return _with_etag(request, data, {"Link": ", ".join(links)} if links else {})
 
     async def _create_comment(self, request: web.Request) -> web.Response:
         repo = self._authorised(request, "pull_requests", "write")
         body = _checked_body(await request.json())
-        comment = self.add_comment(repo.name, int(request.match_info["number"]), body, app=self._app_id)
-        return web.json_response(comment, status=201)
+        number = int(request.match_info["number"])
+        if number not in repo.pulls:
+            raise web.HTTPNotFound(reason="Not Found")
+        return web.json_response(
+            self._comment_view(self.add_comment(repo.name, number, body, self._app_id)), status=201
+        )
+
+    @staticmethod
+    def _comment_view(comment: Json) -> Json:
+        """A comment as the API shows it."""
+        return {name: value for name, value in comment.items() if name != "number"}
 
     def add_comment(self, name: str, number: int, body: str, app: int | None = None) -> Json:
         """A comment, by an app or by a person."""
@@ -342,7 +458,7 @@ class StandIn:
     async def _edit_comment(self, request: web.Request) -> web.Response:
         _, comment = self._comment(request)
         comment["body"] = _checked_body(await request.json())
-        return web.json_response(comment)
+        return web.json_response(self._comment_view(comment))
 
     async def _delete_comment(self, request: web.Request) -> web.Response:
         repo, comment = self._comment(request)
@@ -351,17 +467,35 @@ class StandIn:
 
     async def _list_check_runs(self, request: web.Request) -> web.Response:
         repo = self._authorised(request, "checks")
-        wanted = {"name": request.query.get("check_name"), "head_sha": request.match_info["sha"]}
-        runs = [run for run in repo.check_runs if all(v is None or run[k] == v for k, v in wanted.items())]
+        name, app = request.query.get("check_name"), request.query.get("app_id")
+        runs = [
+            self._run_view(run)
+            for run in repo.check_runs
+            if run["head_sha"] == request.match_info["sha"]
+            and name in {None, run["name"]}
+            and app in {None, str(run["app"]["id"])}
+        ]
         return self._page(request, runs, "check_runs")
+
+    def _run_view(self, run: Json) -> Json:
+        """A check run as the API shows it: its annotations are counted."""
+        output = {name: run.get("output", {}).get(name) for name in ("title", "summary", "text")}
+        counted = {**output, "annotations_count": len(run["annotations"]), "annotations_url": f"{self.url}/annotations"}
+        return {**{name: value for name, value in run.items() if name != "annotations"}, "output": counted}
+
+    def add_check_run(self, name: str, run: Json, app: int) -> Json:
+        """A check run, by any app."""
+        begun = {"id": next(self._ids), "status": "queued", "conclusion": None, "external_id": "", "app": {"id": app}}
+        known = {**begun, **run, "annotations": list(run.get("output", {}).get("annotations", []))}
+        self.repositories[name.lower()].check_runs.append(known)
+        return known
 
     async def _create_check_run(self, request: web.Request) -> web.Response:
         repo = self._authorised(request, "checks", "write")
-        body = await request.json()
-        run = {"id": next(self._ids), "status": "queued", "conclusion": None, "annotations": [], **_checked_run(body)}
-        run["annotations"] = list(run.get("output", {}).get("annotations", []))
-        repo.check_runs.append(run)
-        return web.json_response(run, status=201)
+        body = _checked_run(await request.json())
+        if await asyncio.to_thread(_is_missing, repo.git_dir, body["head_sha"]):
+            raise web.HTTPUnprocessableEntity(reason=f"No commit found for SHA: {body['head_sha']}")
+        return web.json_response(self._run_view(self.add_check_run(repo.name, body, self._app_id)), status=201)
 
     async def _edit_check_run(self, request: web.Request) -> web.Response:
         repo = self._authorised(request, "checks", "write")
@@ -371,39 +505,91 @@ class StandIn:
         body = _checked_run(await request.json())
         run.update(body)
         run["annotations"] += body.get("output", {}).get("annotations", [])
-        return web.json_response(run)
+        return web.json_response(self._run_view(run))
 
     # Git over HTTP, protocol version 2 with filters.
 
     async def _git_refs(self, request: web.Request) -> web.StreamResponse:
         repo = self._authorised(request, "contents")
-        advertised = await self._upload_pack(request, repo, "--advertise-refs", b"")
-        if request.headers.get("Git-Protocol") != "version=2":
-            advertised = b"001e# service=git-upload-pack\n0000" + advertised
-        return web.Response(body=advertised, content_type="application/x-git-upload-pack-advertisement")
+        if request.query.get("service") != "git-upload-pack":
+            raise web.HTTPForbidden(reason="Only fetching is possible here")
+        kind = "application/x-git-upload-pack-advertisement"
+        first = b"" if request.headers.get("Git-Protocol") == "version=2" else b"001e# service=git-upload-pack\n0000"
+        return await _upload_pack(request, repo.git_dir, kind, first, "--http-backend-info-refs")
 
     async def _git_upload_pack(self, request: web.Request) -> web.StreamResponse:
         repo = self._authorised(request, "contents")
-        body = await request.read()
-        if request.headers.get("Content-Encoding") == "gzip" and body[:2] == b"\x1f\x8b":
-            body = gzip.decompress(body)
-        answer = await self._upload_pack(request, repo, "", body)
-        return web.Response(body=answer, content_type="application/x-git-upload-pack-result")
+        return await _upload_pack(request, repo.git_dir, "application/x-git-upload-pack-result", b"")
 
-    @staticmethod
-    async def _upload_pack(request: web.Request, repo: RepositoryState, flag: str, body: bytes) -> bytes:
-        settings = ("uploadpack.allowFilter=true", "uploadpack.allowAnySHA1InWant=true", "safe.directory=*")
-        command = ["git", *(word for setting in settings for word in ("-c", setting))]
-        command += ["upload-pack", "--stateless-rpc", *([flag] if flag else []), str(repo.git_dir)]
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={"PATH": os.environ.get("PATH", ""), "GIT_PROTOCOL": request.headers.get("Git-Protocol", "")},
-        )
-        answer, _ = await process.communicate(body)
-        return answer
+
+async def _upload_pack(request: web.Request, git_dir: Path, kind: str, first: bytes, *flags: str) -> web.StreamResponse:
+    """What git itself answers, passed on as it comes."""
+    body = await request.read()
+    if body[:2] == b"\x1f\x8b":  # git compresses long requests; aiohttp may have unpacked it already
+        body = gzip.decompress(body)
+    settings = ("uploadpack.allowFilter=true", "uploadpack.allowAnySHA1InWant=true", "safe.directory=*")
+    words = [word for setting in settings for word in ("-c", setting)]
+    process = await asyncio.create_subprocess_exec(
+        *("git", *words, "upload-pack", "--stateless-rpc", *flags, str(git_dir)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={"PATH": os.environ.get("PATH", ""), "GIT_PROTOCOL": request.headers.get("Git-Protocol", "")},
+    )
+    assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - both are pipes
+    feeding = asyncio.create_task(_feed(process.stdin, body))
+    response = web.StreamResponse(headers={"Content-Type": kind, "Cache-Control": "no-cache"})
+    try:
+        await response.prepare(request)
+        await response.write(first)
+        while chunk := await process.stdout.read(CHUNK):
+            await response.write(chunk)
+        await response.write_eof()
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+        await asyncio.gather(feeding, process.wait(), return_exceptions=True)
+    return response
+
+
+async def _feed(pipe: asyncio.StreamWriter, body: bytes) -> None:
+    pipe.write(body)
+    with contextlib.suppress(ConnectionError):
+        await pipe.drain()
+    pipe.close()
+
+
+def _credential(request: web.Request) -> str:
+    """The token of a request: git brings it as a password, the API as it is."""
+    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    if ".git/" not in request.path:
+        return value if scheme.lower() in {"bearer", "token"} else ""
+    try:
+        user, _, password = b64decode(value).decode().partition(":")
+    except ValueError:
+        return ""
+    return password if (scheme.lower(), user) == ("basic", "x-access-token") else ""
+
+
+def _covers(granted: Json, wanted: Json) -> bool:
+    """Whether permissions are enough; write includes read."""
+    return all(
+        name in granted and _LEVELS.index(granted[name]) >= _LEVELS.index(level) for name, level in wanted.items()
+    )
+
+
+def _json(text: str | None) -> Any:
+    """A body's JSON; None when there is none."""
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        return None
+
+
+def _is_missing(git_dir: Path, commit: str) -> bool:
+    command = ["git", "-c", "safe.directory=*", "-C", str(git_dir), "cat-file", "-e", f"{commit}^{{commit}}"]
+    return subprocess.run(command, capture_output=True, check=False).returncode != 0
 
 
 def _git(git_dir: Path, *args: str) -> str:
@@ -411,11 +597,12 @@ def _git(git_dir: Path, *args: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def _with_etag(request: web.Request, data: Json) -> web.Response:
+def _with_etag(request: web.Request, data: Any, headers: dict[str, str] | None = None) -> web.Response:
     etag = f'W/"{hashlib.sha256(json.dumps(data).encode()).hexdigest()}"'
+    known = {"ETag": etag, **(headers or {})}
     if request.headers.get("If-None-Match") == etag:
-        return web.Response(status=304, headers={"ETag": etag})
-    return web.json_response(data, headers={"ETag": etag})
+        return web.Response(status=304, headers=known)
+    return web.json_response(data, headers=known)
 
 
 def _checked_body(body: Json) -> str:
@@ -431,4 +618,6 @@ def _checked_run(body: Json) -> Json:
         raise web.HTTPUnprocessableEntity(reason="No more than 50 annotations per request")
     if any(len(output.get(part, "")) > MAX_CHECK_TEXT for part in ("summary", "text")):
         raise web.HTTPUnprocessableEntity(reason="summary or text is too long")
+    if body.get("status") == "completed" and not body.get("conclusion"):
+        raise web.HTTPUnprocessableEntity(reason="conclusion is required when status is completed")
     return body

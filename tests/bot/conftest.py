@@ -1,0 +1,124 @@
+"""Fixtures of the bot's tests: a strict stand-in for GitHub, a repository on it, and our own door to it."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NamedTuple
+
+import aiohttp
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from bot.config import Secret, Settings
+from bot.demo.github import PullState, RepositoryState, StandIn
+from bot.demo.sample import commit, git
+from bot.github import TIMEOUT, GitHub, Installation
+from bot.ids import Repo, Sha
+from tests.bot.openapi import Judge, UnavailableError, description, must_not_skip
+
+APP_ID = 4242
+INSTALLATION = 7
+NAME = "Example/Berth"
+WEBHOOK_SECRET = "a webhook secret"
+
+
+class Keys(NamedTuple):
+    private: str
+    public: str
+
+
+class Template(NamedTuple):
+    """A bare repository: main has two commits; the change and another change begin at the first."""
+
+    folder: Path
+    fork_point: Sha
+    main: Sha
+    change: Sha
+    other: Sha
+
+
+@pytest.fixture(scope="session")
+def keys() -> Keys:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    return Keys(private, key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode())
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    folder = tmp_path_factory.mktemp("template") / "repository.git"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--bare", ".")
+    tree = {"a.go": "package a\n", "b/b_linux.go": "package b\n\nfunc B() int { return 1 }\n"}
+    fork_point = commit(folder, tree, "first")
+    main = commit(folder, {**tree, "c.go": "package a\n\nvar C int\n"}, "second", fork_point)
+    change = commit(folder, {**tree, "b/b_windows.go": "package b\n"}, "a change", fork_point)
+    other = commit(folder, {**tree, "d.go": "package a\n"}, "another change", fork_point)
+    git(folder, "update-ref", "refs/heads/main", main)
+    git(folder, "update-ref", "refs/heads/change", change)
+    git(folder, "update-ref", "refs/heads/other", other)
+    return Template(folder, fork_point, main, change, other)
+
+
+@pytest.fixture(scope="session")
+def judge() -> Judge | None:
+    """GitHub's own description as a judge; None where it cannot be had, which test_standin.py reports."""
+    try:
+        return Judge(description())
+    except UnavailableError:
+        if must_not_skip():
+            raise
+        return None
+
+
+@pytest.fixture
+async def standin(keys: Keys, judge: Judge | None) -> AsyncIterator[StandIn]:
+    """GitHub, which fails the test for what GitHub would not have been asked, and for a planned refusal never met."""
+    github = StandIn(APP_ID, keys.public, WEBHOOK_SECRET)
+    github.judge = judge
+    async with github.running():
+        yield github
+    assert github.problems == []
+    assert github.unmet == []
+
+
+@pytest.fixture
+def repository(standin: StandIn, template: Template, tmp_path: Path) -> RepositoryState:
+    """A repository on the stand-in, with its own copy of the template."""
+    folder = tmp_path / "repository.git"
+    shutil.copytree(template.folder, folder)
+    return standin.add_repository(NAME, folder, INSTALLATION)
+
+
+@pytest.fixture
+def pull(standin: StandIn, repository: RepositoryState, template: Template) -> PullState:
+    """An open pull request of the change against main."""
+    return standin.open_pull(repository.name, "main", template.change)
+
+
+@pytest.fixture
+def settings(standin: StandIn, keys: Keys, tmp_path: Path) -> Settings:
+    """Settings that lead to the stand-in."""
+    return Settings(
+        app_id=APP_ID,
+        private_key=Secret(keys.private),
+        webhook_secrets=(Secret(WEBHOOK_SECRET),),
+        data_dir=tmp_path / "data",
+        api_url=standin.url,
+        git_url=standin.url,
+        write_spacing=0.0,
+    )
+
+
+@pytest.fixture
+async def github(settings: Settings) -> AsyncIterator[GitHub]:
+    """Our door to GitHub, as a worker makes it."""
+    async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
+        yield GitHub(session, settings)
+
+
+@pytest.fixture
+def installation(github: GitHub, repository: RepositoryState) -> Installation:
+    """The door to the repository."""
+    return github.installation(INSTALLATION, Repo(repository.name))
