@@ -1,13 +1,12 @@
 """The one door to GitHub: tokens, waiting out limits, write spacing; one typed function for each thing we ask."""
 
 import asyncio
-import contextlib
 import datetime as dt
 import http
 import time
-from collections.abc import AsyncIterator, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 import aiohttp
@@ -38,10 +37,15 @@ TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 READ_RETRIES = (0.5, 2.0)
 # Where GitHub does not say how long to wait, it asks for a minute (docs: "Rate limits for the REST API").
 DEFAULT_WAIT = 60.0
+# No limit of GitHub lasts longer than an hour; a header that says more, or no number, is not believed.
+MAX_WAIT = 3600.0
 # How long to leave a GitHub alone that fails or cannot be reached, in seconds.
 BROKEN_WAIT = 15.0
 PER_PAGE = 100
+# Annotations that the Checks API takes in one request.
 MAX_ANNOTATIONS = 50
+# Characters of GitHub's own words that an error repeats.
+MAX_WORDS = 300
 
 
 class BusyError(Exception):
@@ -49,11 +53,13 @@ class BusyError(Exception):
 
     Attributes:
         until: when to come back, in seconds since the epoch.
+        limited: GitHub asked for the pause, so asking any sooner is held against us.
     """
 
-    def __init__(self, why: str, until: float) -> None:
+    def __init__(self, why: str, until: float, *, limited: bool = False) -> None:
         super().__init__(why)
         self.until = until
+        self.limited = limited
 
 
 class RefusedError(Exception):
@@ -87,7 +93,7 @@ class _Compare(msgspec.Struct):
     merge_base_commit: _Commit
 
 
-class _App(msgspec.Struct):
+class _Id(msgspec.Struct):
     id: int
 
 
@@ -101,7 +107,7 @@ class Comment(msgspec.Struct, frozen=True):
 
     id: int
     body: str | None = None
-    performed_via_github_app: _App | None = None
+    performed_via_github_app: _Id | None = None
 
 
 class CheckRun(msgspec.Struct, frozen=True):
@@ -123,13 +129,23 @@ class Pull:
 
 
 class _Api(GitHubAPI):
-    """gidgethub with the version header."""
+    """gidgethub with the version header and a count of requests."""
+
+    def __init__(self, github: "GitHub", cache: MutableMapping[str, Any] | None) -> None:
+        super().__init__(github.session, USER_AGENT, cache=cache, base_url=github.settings.api_url)
+        self._github = github
 
     async def _request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
     ) -> tuple[int, Mapping[str, str], bytes]:
-        versioned = {**headers, "x-github-api-version": API_VERSION}
-        return await super()._request(method, url, versioned, body)
+        """A moved repository is followed, but never so that a write becomes a read, as HTTP clients do on a 301."""
+        self._github.requests += 1
+        sent = {**headers, "x-github-api-version": API_VERSION}
+        async with self._session.request(method, url, headers=sent, data=body) as response:
+            if response.method != method:
+                moved = response.history[0]
+                return moved.status, moved.headers, b""
+            return response.status, response.headers, await response.read()
 
     async def send(self, method: Literal["POST", "PATCH", "DELETE"], url: str, data: Any, token: str) -> Any:
         """One write."""
@@ -148,52 +164,57 @@ class GitHub:
     Args:
         session: the HTTP client; the caller closes it.
         settings: app id, private key, API address, write spacing.
+
+    Attributes:
+        requests: how many requests were sent so far.
     """
 
     def __init__(self, session: aiohttp.ClientSession, settings: Settings) -> None:
         self.app_id = settings.app_id
-        self._session = session
-        self._settings = settings
+        self.session = session
+        self.settings = settings
+        self.requests = 0
         self._tokens: TLRUCache[tuple[int, Repo], tuple[str, float]] = TLRUCache(
             MAX_TOKENS, ttu=lambda _key, value, _now: value[1], timer=time.time
         )
         self._asking: dict[tuple[int, Repo], asyncio.Task[str]] = {}
-        self._answers: LRUCache[int, LRUCache[str, Any]] = LRUCache(MAX_TOKENS)
-        self._writes: LRUCache[int, _Spacing] = LRUCache(MAX_TOKENS)
+        self._shared: LRUCache[int, _Shared] = LRUCache(MAX_TOKENS)
 
     def installation(self, number: int, repo: Repo) -> "Installation":
         """The door to one repository of one installation."""
-        answers = self._answers.setdefault(number, LRUCache(MAX_CACHED_ANSWERS))
-        spacing = self._writes.setdefault(number, _Spacing(self._settings.write_spacing))
-        return Installation(self, number, repo, self.api(answers), spacing)
-
-    def api(self, cache: MutableMapping[str, Any] | None = None) -> _Api:
-        """A gidgethub client on the shared session."""
-        return _Api(self._session, USER_AGENT, cache=cache, base_url=self._settings.api_url)
+        shared = self._shared.setdefault(number, _Shared(_Spacing(self.settings.write_spacing)))
+        return Installation(self, number, repo, shared)
 
     async def token(self, installation: int, repo: Repo) -> str:
         """A token for one repository with no more than the permissions that we need.
 
         Callers at the same time share one request.
+
+        Raises:
+            BusyError: GitHub cannot be asked now.
+            RefusedError: the app is not installed there (any more), or its key is not the right one.
         """
         key = (installation, repo)
-        if key in self._tokens:
-            return self._tokens[key][0]
+        known = self._tokens.get(key)
+        if known is not None:
+            return known[0]
         if key not in self._asking:
             self._asking[key] = asyncio.create_task(self._new_token(installation, repo))
             self._asking[key].add_done_callback(lambda _: self._asking.pop(key, None))
         return await asyncio.shield(self._asking[key])
 
-    def forget_token(self, installation: int, repo: Repo) -> None:
-        """Drop a token that GitHub does not take any more."""
-        self._tokens.pop((installation, repo), None)
+    def forget_token(self, installation: int, repo: Repo, token: str) -> None:
+        """Drop a token that GitHub does not take any more, unless another one has replaced it already."""
+        known = self._tokens.get((installation, repo))
+        if known is not None and known[0] == token:
+            self._tokens.pop((installation, repo), None)
 
     async def _new_token(self, installation: int, repo: Repo) -> str:
         asked = {"repositories": [repo.name], "permissions": TOKEN_PERMISSIONS}
         url = f"/app/installations/{installation}/access_tokens"
         async with translated(f"a token for {repo}"):
-            answer = await self.api().post(url, data=asked, jwt=self.app_jwt())
-        token = msgspec.convert(answer, _TokenAnswer)
+            answer = await _Api(self, None).post(url, data=asked, jwt=self.app_jwt())
+            token = msgspec.convert(answer, _TokenAnswer)
         self._tokens[installation, repo] = (token.token, token.expires_at.timestamp() - TOKEN_MARGIN)
         return token.token
 
@@ -203,9 +224,9 @@ class GitHub:
         claims = {
             "iat": now - JWT_BACKDATED,
             "exp": now - JWT_BACKDATED + JWT_SECONDS,
-            "iss": str(self._settings.app_id),
+            "iss": str(self.settings.app_id),
         }
-        return jwt.encode(claims, self._settings.private_key.reveal(), algorithm="RS256")
+        return jwt.encode(claims, self.settings.private_key.reveal(), algorithm="RS256")
 
 
 class _Spacing:
@@ -226,6 +247,20 @@ class _Spacing:
                 self._last = time.monotonic()
 
 
+@dataclass(slots=True)
+class _Shared:
+    """What all jobs of one installation share. gidgethub keys its cache by URL alone, so it is one for each, too."""
+
+    spacing: _Spacing
+    answers: LRUCache[str, Any] = field(default_factory=lambda: LRUCache(MAX_CACHED_ANSWERS))
+    quiet_until: float = 0.0
+
+    def raise_if_quiet(self, what: str) -> None:
+        """Whoever goes on asking while GitHub wants quiet may be banned (docs: "Rate limits", "Exceeding")."""
+        if self.quiet_until > time.time():
+            raise BusyError(f"{what}: GitHub asked this installation to wait", self.quiet_until, limited=True)
+
+
 @asynccontextmanager
 async def translated(what: str) -> AsyncIterator[None]:
     """Turn every way in which a request can fail into `BusyError` or `RefusedError`. No secret is in their text."""
@@ -234,42 +269,49 @@ async def translated(what: str) -> AsyncIterator[None]:
         yield
     except gidgethub.HTTPException as error:
         status = int(error.status_code)
-        wait = _wait(status, error.headers, now)
+        wait = _wait(status, error.headers, str(error), now)
         if wait is not None:
-            raise BusyError(f"{what}: GitHub asks us to wait (HTTP {status})", now + wait) from None
+            raise BusyError(f"{what}: GitHub asks us to wait (HTTP {status})", now + wait, limited=True) from None
         if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
             raise BusyError(f"{what}: GitHub is broken (HTTP {status})", now + BROKEN_WAIT) from None
-        raise RefusedError(f"{what}: {str(error)[:300] or 'refused'} (HTTP {status})", status) from None
+        raise RefusedError(f"{what}: {str(error)[:MAX_WORDS] or 'refused'} (HTTP {status})", status) from None
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise BusyError(f"{what}: GitHub cannot be reached ({type(error).__name__})", now + BROKEN_WAIT) from None
     except (msgspec.ValidationError, ValueError) as error:
         raise BusyError(f"{what}: GitHub's answer is not understood ({error})", now + BROKEN_WAIT) from None
 
 
-def _wait(status: int, headers: Mapping[str, str], now: float) -> float | None:
+def _wait(status: int, headers: Mapping[str, str], words: str, now: float) -> float | None:
     """How long GitHub wants us to wait, in seconds; None when the failure is no limit.
 
-    Secondary limits come as a plain 403 or 429, so the headers decide (docs: "Rate limits", "Exceeding the rate limit").
+    Secondary limits come as a plain 403 or 429, so headers and words decide (docs: "Exceeding the rate limit").
     """
-    if status not in {http.HTTPStatus.FORBIDDEN, http.HTTPStatus.TOO_MANY_REQUESTS}:
+    limited = status == http.HTTPStatus.TOO_MANY_REQUESTS or "secondary rate limit" in words.lower()
+    if status != http.HTTPStatus.FORBIDDEN and not limited:
         return None
     known = {name.lower(): value for name, value in headers.items()}
-    with contextlib.suppress(KeyError, ValueError):
-        return max(1.0, float(known["retry-after"]))
-    if known.get("x-ratelimit-remaining") == "0":
-        with contextlib.suppress(KeyError, ValueError):
-            return max(1.0, float(known["x-ratelimit-reset"]) - now)
-    return DEFAULT_WAIT if status == http.HTTPStatus.TOO_MANY_REQUESTS else None
+    wait = _seconds(known.get("retry-after"))
+    if wait is None and known.get("x-ratelimit-remaining") == "0":
+        reset = _seconds(known.get("x-ratelimit-reset"))
+        wait = None if reset is None else reset - now
+    if wait is None:
+        return DEFAULT_WAIT if limited else None
+    return min(max(1.0, wait), MAX_WAIT)
+
+
+def _seconds(header: str | None) -> float | None:
+    """A header's whole number; None when it holds none."""
+    return float(header) if header is not None and header.isascii() and header.isdigit() else None
 
 
 class Installation:
     """One repository, seen through one installation of the app."""
 
-    def __init__(self, github: GitHub, number: int, repo: Repo, api: _Api, spacing: _Spacing) -> None:
+    def __init__(self, github: GitHub, number: int, repo: Repo, shared: _Shared) -> None:
         self._github = github
         self._number = number
-        self._api = api
-        self._spacing = spacing
+        self._shared = shared
+        self._api = _Api(github, shared.answers)
         self.repo = repo
         self.app_id = github.app_id
 
@@ -291,87 +333,109 @@ class Installation:
         """All comments of a pull request, from all pages, oldest first."""
         return await self._all(f"/repos/{self.repo}/issues/{number}/comments?per_page={PER_PAGE}", Comment)
 
-    async def create_comment(self, number: int, body: str) -> None:
+    async def create_comment(self, number: int, body: str) -> Comment:
         """Comment on a pull request."""
-        await self._write("POST", f"/repos/{self.repo}/issues/{number}/comments", {"body": body})
+        url = f"/repos/{self.repo}/issues/{number}/comments"
+        return msgspec.convert(await self._write("POST", url, {"body": body}), Comment)
 
     async def edit_comment(self, comment: int, body: str) -> None:
         """Replace a comment's body. Nobody gets a mail for it."""
         await self._write("PATCH", f"/repos/{self.repo}/issues/comments/{comment}", {"body": body})
 
     async def delete_comment(self, comment: int) -> None:
-        """Delete a comment."""
-        await self._write("DELETE", f"/repos/{self.repo}/issues/comments/{comment}", None)
+        """Delete a comment. One that is gone already is as it should be."""
+        try:
+            await self._write("DELETE", f"/repos/{self.repo}/issues/comments/{comment}", None)
+        except RefusedError as error:
+            if error.status != http.HTTPStatus.NOT_FOUND:
+                raise
 
     async def check_runs(self, head: Sha, name: str) -> list[CheckRun]:
         """Our check runs of a name on a commit."""
         query = f"check_name={name}&app_id={self.app_id}&filter=all&per_page={PER_PAGE}"
         return await self._all(f"/repos/{self.repo}/commits/{head}/check-runs?{query}", CheckRun, "check_runs")
 
-    async def create_check_run(self, head: Sha, name: str, external_id: str, check: Check) -> None:
-        """Create a completed check run.
+    async def create_check_run(
+        self,
+        head: Sha,
+        name: str,
+        external_id: str,
+        check: Check,
+        annotations: tuple[Annotation, ...],
+        *,
+        completed: bool,
+    ) -> int:
+        """Create a check run with at most 50 annotations. Returns its id.
 
-        GitHub takes 50 annotations at a time and appends them, so a run with more is completed by its last request.
+        Args:
+            head: the commit.
+            name: as branch protection knows it.
+            external_id: our own name for what it shows.
+            check: what it shows.
+            annotations: the first of the check's.
+            completed: False when more follow by `add_annotations`.
         """
-        batches = [
-            check.annotations[i : i + MAX_ANNOTATIONS] for i in range(0, len(check.annotations), MAX_ANNOTATIONS)
-        ]
-        first, rest = batches[0] if batches else (), batches[1:]
-        begun: dict[str, Any] = {"name": name, "head_sha": head, "external_id": external_id}
-        done = {"status": "completed", "conclusion": check.conclusion}
-        created = await self._write(
-            "POST",
-            f"/repos/{self.repo}/check-runs",
-            {**begun, **({"status": "in_progress"} if rest else done), "output": _output(check, first)},
-        )
-        run = msgspec.convert(created, _App).id
-        for number, batch in enumerate(rest, 1):
-            change = {**(done if number == len(rest) else {}), "output": _output(check, batch)}
-            await self._write("PATCH", f"/repos/{self.repo}/check-runs/{run}", change)
+        run = {"name": name, "head_sha": head, "external_id": external_id, "output": _output(check, annotations)}
+        url = f"/repos/{self.repo}/check-runs"
+        return msgspec.convert(await self._write("POST", url, {**run, **_state(check, completed)}), _Id).id
+
+    async def add_annotations(
+        self, run: int, check: Check, annotations: tuple[Annotation, ...], *, completed: bool
+    ) -> None:
+        """Append at most 50 annotations to a check run, and complete it with the last."""
+        change = {"output": _output(check, annotations), **_state(check, completed)}
+        await self._write("PATCH", f"/repos/{self.repo}/check-runs/{run}", change)
 
     async def _get(self, url: str) -> Any:
-        async for answer in self._reading(url, "", one=True):
-            return answer
-        raise AssertionError("unreachable")  # pragma: no cover
+        return await self._read(url, lambda token: self._api.getitem(url, oauth_token=token))
 
-    async def _all(self, url: str, kind: type[_T], key: str = "") -> list[_T]:
-        return [msgspec.convert(item, kind) async for item in self._reading(url, key, one=False)]
+    async def _all(self, url: str, kind: type[_T], key: str | None = None) -> list[_T]:
+        async def pages(token: str) -> list[Any]:
+            return [item async for item in self._api.getiter(url, oauth_token=token, iterable_key=key)]
 
-    async def _reading(self, url: str, key: str, *, one: bool) -> AsyncIterator[Any]:
-        """Read, and read again when GitHub broke or the token is not taken any more. Items come when all are there."""
-        for wait in (*READ_RETRIES, None):
+        return msgspec.convert(await self._read(url, pages), list[kind])  # type: ignore[valid-type] # given at run time
+
+    async def _read(self, url: str, ask: Callable[[str], Awaitable[_T]]) -> _T:
+        """Read, and read again when GitHub broke."""
+        what = f"GET {url.partition('?')[0]}"
+        for wait in READ_RETRIES:
             try:
-                async with translated(f"GET {url.partition('?')[0]}"):
-                    token = await self.token()
-                    if one:
-                        items = [await self._api.getitem(url, oauth_token=token)]
-                    else:
-                        pages = self._api.getiter(url, oauth_token=token, iterable_key=key or None)
-                        items = [item async for item in pages]
-                break
-            except RefusedError as error:
-                if error.status != http.HTTPStatus.UNAUTHORIZED or wait is None:
-                    raise
-                self._github.forget_token(self._number, self.repo)
+                return await self._authorised(what, ask)
             except BusyError as error:
-                if wait is None or error.until - time.time() > BROKEN_WAIT:
+                if error.limited:
                     raise
                 await asyncio.sleep(wait)
-        for item in items:
-            yield item
+        return await self._authorised(what, ask)
 
     async def _write(self, method: Literal["POST", "PATCH", "DELETE"], url: str, body: Any) -> Any:
         """Write once. A write that failed may have happened, so only the job as a whole, which looks first, repeats it."""
         data = b"" if body is None else body
-        async with self._spacing.turn():
+        async with self._shared.spacing.turn():
+            return await self._authorised(f"{method} {url}", lambda token: self._api.send(method, url, data, token))
+
+    async def _authorised(self, what: str, ask: Callable[[str], Awaitable[_T]]) -> _T:
+        """Ask with a token; where GitHub does not take it any more, and so did nothing, once more with a new one."""
+        self._shared.raise_if_quiet(what)
+        try:
+            token = await self.token()
             try:
-                async with translated(f"{method} {url}"):
-                    return await self._api.send(method, url, data, await self.token())
+                async with translated(what):
+                    return await ask(token)
             except RefusedError as error:
                 if error.status != http.HTTPStatus.UNAUTHORIZED:
                     raise
-                self._github.forget_token(self._number, self.repo)
-                raise BusyError(str(error), time.time() + 1) from None
+            self._github.forget_token(self._number, self.repo, token)
+            token = await self.token()
+            async with translated(what):
+                return await ask(token)
+        except BusyError as error:
+            if error.limited:
+                self._shared.quiet_until = max(self._shared.quiet_until, error.until)
+            raise
+
+
+def _state(check: Check, completed: bool) -> dict[str, str]:  # noqa: FBT001 - passed on from a named argument
+    return {"status": "completed", "conclusion": check.conclusion} if completed else {"status": "in_progress"}
 
 
 def _output(check: Check, annotations: tuple[Annotation, ...]) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from bot.github import Comment, Installation
+from bot.github import MAX_ANNOTATIONS, Comment, Installation
 from bot.ids import Sha
-from bot.report import CHECK_NAME, MARKER, Check, Report
+from bot.report import CHECK_NAME, MARKER, Annotation, Check, Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +42,28 @@ async def publish(
 async def _check(
     github: Installation, head: Sha, check: Check, may_write: Callable[[], Awaitable[None]]
 ) -> Literal["created", "unchanged"]:
-    """A run says by its external id what it shows. Another content is another run: GitHub shows the newest of a name."""
+    """A run says by its external id what it shows. Another content is another run: GitHub shows the newest of a name.
+
+    One that is not completed lost its maker between two batches of annotations, so it does not count.
+    """
     wanted = digest(check)
     runs = await github.check_runs(head, CHECK_NAME)
     newest = max(runs, key=lambda run: run.id, default=None)
     if newest is not None and newest.external_id == wanted and newest.status == "completed":
         return "unchanged"
+    first, *rest = _batches(check.annotations)
     await may_write()
-    await github.create_check_run(head, CHECK_NAME, wanted, check)
+    run = await github.create_check_run(head, CHECK_NAME, wanted, check, first, completed=not rest)
+    for number, batch in enumerate(rest, 1):
+        await may_write()
+        await github.add_annotations(run, check, batch, completed=number == len(rest))
     return "created"
+
+
+def _batches(annotations: tuple[Annotation, ...]) -> list[tuple[Annotation, ...]]:
+    """As many at a time as GitHub takes; an empty batch for none, because the run is to be created all the same."""
+    starts = range(0, max(1, len(annotations)), MAX_ANNOTATIONS)
+    return [annotations[start : start + MAX_ANNOTATIONS] for start in starts]
 
 
 def digest(check: Check) -> str:
@@ -64,19 +77,24 @@ async def _comment(
     ours = await _ours(github, number)
     if not ours and report.comment is None:
         return "none"
-    if not ours and report.comment is not None:
+    done: Literal["created", "edited", "unchanged"] = "unchanged"
+    body = report.resolved if report.comment is None else report.comment
+    if not ours:
         await may_write()
-        await github.create_comment(number, report.comment)
-        # Somebody may have been faster, or an earlier attempt whose answer was lost.
-        await _keep_oldest(github, await _ours(github, number), may_write)
-        return "created"
-    body = report.comment if report.comment is not None else report.resolved
-    await _keep_oldest(github, ours, may_write)
-    if _same(ours[0].body or "", body):
-        return "unchanged"
-    await may_write()
-    await github.edit_comment(ours[0].id, body)
-    return "edited"
+        created = await github.create_comment(number, body)
+        # Somebody may have been faster, or an earlier attempt whose answer was lost. A list may lag behind its writes.
+        known = {comment.id: comment for comment in [created, *await _ours(github, number)]}
+        ours = [known[comment] for comment in sorted(known)]
+        done = "created"
+    oldest, *newer = ours
+    for comment in newer:
+        await may_write()
+        await github.delete_comment(comment.id)
+    if not _same(oldest.body or "", body):
+        await may_write()
+        await github.edit_comment(oldest.id, body)
+        done = "edited"
+    return done
 
 
 async def _ours(github: Installation, number: int) -> list[Comment]:
@@ -91,12 +109,6 @@ async def _ours(github: Installation, number: int) -> list[Comment]:
         ),
         key=lambda comment: comment.id,
     )
-
-
-async def _keep_oldest(github: Installation, ours: list[Comment], may_write: Callable[[], Awaitable[None]]) -> None:
-    for comment in ours[1:]:
-        await may_write()
-        await github.delete_comment(comment.id)
 
 
 def _same(shown: str, wanted: str) -> bool:
