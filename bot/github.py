@@ -277,8 +277,10 @@ async def translated(what: str) -> AsyncIterator[None]:
         raise RefusedError(f"{what}: {str(error)[:MAX_WORDS] or 'refused'} (HTTP {status})", status) from None
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise BusyError(f"{what}: GitHub cannot be reached ({type(error).__name__})", now + BROKEN_WAIT) from None
-    except (msgspec.ValidationError, ValueError) as error:
-        raise BusyError(f"{what}: GitHub's answer is not understood ({error})", now + BROKEN_WAIT) from None
+    except (LookupError, ValueError) as error:
+        # gidgethub's ways of saying that an answer is no JSON, has no known charset, or is a 422 without words.
+        why = f"{what}: GitHub's answer is not understood ({type(error).__name__})"
+        raise BusyError(why, now + BROKEN_WAIT) from None
 
 
 def _wait(status: int, headers: Mapping[str, str], words: str, now: float) -> float | None:

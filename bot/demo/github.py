@@ -69,7 +69,15 @@ class RepositoryState:
 
 @dataclass(frozen=True)
 class Call:
-    """One request that came in, and how it was answered. ``body`` and ``answer`` are the API's JSON."""
+    """One request that came in, and how it was answered.
+
+    Attributes:
+        method: with ``path`` and ``query``, what was asked.
+        status: of the answer.
+        body: JSON of the request.
+        answer: JSON of the answer.
+        refused: the answer was planned by `StandIn.refuse_next`.
+    """
 
     method: str
     path: str
@@ -77,6 +85,7 @@ class Call:
     query: dict[str, str] = field(default_factory=dict)
     body: Any = None
     answer: Any = None
+    refused: bool = False
 
 
 @dataclass
@@ -256,6 +265,10 @@ class StandIn:
         if self.on_call is not None:
             self.on_call(request.method, request.path)
         await asyncio.sleep(self.latency)
+        try:
+            body = await request.read()
+        except ConnectionError:
+            return web.Response(status=499)  # whoever asked has given up, so nobody reads this
         if is_git:
             response = await self._answered(request, handler)
             self.git_calls.append(Call(request.method, request.path, response.status))
@@ -268,8 +281,9 @@ class StandIn:
             request.path,
             response.status,
             dict(request.query),
-            _json(await request.text()),
-            None if refusal else _json(getattr(response, "text", None)),
+            _json(body.decode()),
+            _json(getattr(response, "text", None)),
+            refusal is not None,
         )
         self.calls.append(call)
         self._judge(request, call)
