@@ -39,6 +39,8 @@ READ_RETRIES = (0.5, 2.0)
 DEFAULT_WAIT = 60.0
 # No limit of GitHub lasts longer than an hour; a header that says more, or no number, is not believed.
 MAX_WAIT = 3600.0
+# Pauses in a row after which their length no longer doubles: by then a second has become MAX_WAIT.
+MAX_PAUSES = 13
 # How long to leave a GitHub alone that fails or cannot be reached, in seconds.
 BROKEN_WAIT = 15.0
 PER_PAGE = 100
@@ -254,11 +256,20 @@ class _Shared:
     spacing: _Spacing
     answers: LRUCache[str, Any] = field(default_factory=lambda: LRUCache(MAX_CACHED_ANSWERS))
     quiet_until: float = 0.0
+    pauses: int = 0
 
     def raise_if_quiet(self, what: str) -> None:
         """Whoever goes on asking while GitHub wants quiet may be banned (docs: "Rate limits", "Exceeding")."""
         if self.quiet_until > time.time():
             raise BusyError(f"{what}: GitHub asked this installation to wait", self.quiet_until, limited=True)
+
+    def be_quiet(self, error: BusyError) -> None:
+        """Pause as GitHub asked, and twice as long each time that nothing worked since the last pause (same docs)."""
+        now = time.time()
+        if self.quiet_until <= now:
+            self.pauses = min(self.pauses + 1, MAX_PAUSES)
+        error.until = min(now + MAX_WAIT, now + (error.until - now) * 2 ** (self.pauses - 1))
+        self.quiet_until = max(self.quiet_until, error.until)
 
 
 @asynccontextmanager
@@ -419,21 +430,26 @@ class Installation:
         """Ask with a token; where GitHub does not take it any more, and so did nothing, once more with a new one."""
         self._shared.raise_if_quiet(what)
         try:
-            token = await self.token()
-            try:
-                async with translated(what):
-                    return await ask(token)
-            except RefusedError as error:
-                if error.status != http.HTTPStatus.UNAUTHORIZED:
-                    raise
-            self._github.forget_token(self._number, self.repo, token)
-            token = await self.token()
-            async with translated(what):
-                return await ask(token)
+            answer = await self._with_token(what, ask)
         except BusyError as error:
             if error.limited:
-                self._shared.quiet_until = max(self._shared.quiet_until, error.until)
+                self._shared.be_quiet(error)
             raise
+        self._shared.pauses = 0
+        return answer
+
+    async def _with_token(self, what: str, ask: Callable[[str], Awaitable[_T]]) -> _T:
+        token = await self.token()
+        try:
+            async with translated(what):
+                return await ask(token)
+        except RefusedError as error:
+            if error.status != http.HTTPStatus.UNAUTHORIZED:
+                raise
+        self._github.forget_token(self._number, self.repo, token)
+        token = await self.token()
+        async with translated(what):
+            return await ask(token)
 
 
 def _state(check: Check, completed: bool) -> dict[str, str]:  # noqa: FBT001 - passed on from a named argument

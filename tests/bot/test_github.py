@@ -107,6 +107,17 @@ async def test_a_revoked_token_is_replaced_once_for_all(
     assert len(_made(standin, TOKENS)) == 2
 
 
+async def test_a_late_complaint_about_an_old_token_does_not_cost_the_new_one(
+    standin: StandIn, github: GitHub, installation: Installation
+) -> None:
+    old = await installation.token()
+    github.forget_token(INSTALLATION, installation.repo, old)
+    new = await installation.token()
+    github.forget_token(INSTALLATION, installation.repo, old)
+    assert await installation.token() == new != old
+    assert len(_made(standin, TOKENS)) == 2
+
+
 async def test_a_write_with_a_revoked_token_happens_once(
     standin: StandIn, installation: Installation, repository: RepositoryState, pull: PullState
 ) -> None:
@@ -249,6 +260,31 @@ async def test_a_pause_is_for_the_whole_installation(
     assert busy.value.until - time.time() == pytest.approx(30, abs=2)
     assert len(standin.calls) == before
     assert (await github.installation(8, Repo("Somebody/Else")).pull(1)).open
+
+
+async def test_pauses_grow_until_something_works(standin: StandIn, installation: Installation, pull: PullState) -> None:
+    waits = []
+    for fails in (True, True, True, False, True):
+        installation._shared.quiet_until = 0.0  # as if the time had passed
+        if not fails:
+            await installation.pull(pull.number)
+            continue
+        standin.refuse_next(PULL, 429)
+        with pytest.raises(BusyError) as busy:
+            await installation.pull(pull.number)
+        waits.append(round(busy.value.until - time.time()))
+    assert waits == [60, 120, 240, 60]
+
+
+async def test_requests_that_fail_together_are_one_pause(
+    standin: StandIn, installation: Installation, pull: PullState
+) -> None:
+    await installation.token()
+    standin.latency = 0.01
+    standin.refuse_next(PULL, 429, times=5)
+    now = time.time()
+    failed = await asyncio.gather(*(installation.pull(pull.number) for _ in range(5)), return_exceptions=True)
+    assert [round(error.until - now) for error in failed if isinstance(error, BusyError)] == [60] * 5
 
 
 @pytest.mark.parametrize("status", [403, 404, 410, 422])
