@@ -48,8 +48,8 @@ def test_a_repositorys_name_is_what_follows_the_owner() -> None:
         *("a/.", "a/..", "./a", "../a", "a/../b", "..\\a/b"),
         *("-a/b", "--upload-pack=x/b", "_a/b", ".a/b"),
         *(" a/b", "a/b ", "a/b\n", "a\n/b", "a/b\0", "a/b\x1b[31m"),
-        *("a/é", "é/a", "\u0430/b", "a/b?c", "a/b#c", "a/b%2e", "a:b/c", "a@b/c", "a/b:c", "a/b*", "a/b'", 'a/b"')
-        * (f"o{LONGEST_OWNER}/n", f"o/n{LONGEST_NAME}"),
+        *("a/é", "é/a", "\u0430/b", "a/b?c", "a/b#c", "a/b%2e", "a:b/c", "a@b/c", "a/b:c", "a/b*", "a/b'", 'a/b"'),
+        *(f"o{LONGEST_OWNER}/n", f"o/n{LONGEST_NAME}"),
     ],
 )
 def test_anything_else_is_none(name: str) -> None:
