@@ -1,16 +1,19 @@
 """The only reader of the environment: settings, checked once at start, all that is wrong named together."""
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, NoReturn, TypeVar
 
 _N = TypeVar("_N", int, float)
 Comment = Literal["never", "regressions", "findings", "always"]
 
 # GitHub's own cap on a webhook payload.
 MAX_BODY_BYTES = 25 * 1024 * 1024
+MAX_PORT = 65_535
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 class ConfigError(Exception):
@@ -32,7 +35,14 @@ class Secret:
     def __repr__(self) -> str:
         return "Secret(***)"
 
-    __str__ = __repr__
+    def __format__(self, _spec: str) -> str:
+        return repr(self)
+
+    def __deepcopy__(self, _memo: object) -> "Secret":
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not to be stored")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +109,10 @@ class Settings:
             app_id,
             Secret(key),
             tuple(Secret(secret) for secret in secrets if secret),
-            Secret(environ["REDIS_URL"]) if environ.get("REDIS_URL") else None,
+            reader.redis_url(),
             default_data_dir(environ),
             environ.get("HOST") or "0.0.0.0",  # noqa: S104 - see SETTINGS
-            reader.number("PORT", int, least=0),
+            reader.number("PORT", int, least=0, most=MAX_PORT),
             reader.number("WINPARITY_CONCURRENCY", int, least=1),
             comment,  # type: ignore[arg-type] # choice() returns one of the words given
             log,  # type: ignore[arg-type] # likewise
@@ -116,11 +126,11 @@ class Settings:
 
 
 def default_data_dir(environ: Mapping[str, str]) -> Path:
-    """WINPARITY_DATA_DIR, or the XDG state folder."""
+    """WINPARITY_DATA_DIR, or the XDG state folder, whose variable counts only when it is absolute (its specification)."""
     if environ.get("WINPARITY_DATA_DIR"):
-        return Path(environ["WINPARITY_DATA_DIR"])
-    state = environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "winparity"
+        return Path(environ["WINPARITY_DATA_DIR"]).absolute()
+    state = Path(environ.get("XDG_STATE_HOME", ""))
+    return (state if state.is_absolute() else Path.home() / ".local" / "state") / "winparity"
 
 
 class _Reader:
@@ -141,16 +151,17 @@ class _Reader:
         default = self._defaults[name]
         return self.required(name) if default == "required" else self._environ.get(name) or default
 
-    def number(self, name: str, kind: Callable[[str], _N], least: int) -> _N:
+    def number(self, name: str, kind: Callable[[str], _N], least: int, most: int | None = None) -> _N:
         value = self._value(name)
         try:
             number = kind(value)
-            if number >= least:
+            if math.isfinite(number) and least <= number and (most is None or number <= most):
                 return number
         except ValueError:
             pass
         if value:
-            self.problems.append(f"{name} is {value[:40]!r}; it must be a number, {least} or more")
+            limits = f"{least} or more" if most is None else f"{least} to {most}"
+            self.problems.append(f"{name} is {value[:40]!r}; it must be a number, {limits}")
         return kind("1")
 
     def choice(self, name: str, *words: str) -> str:
@@ -165,6 +176,15 @@ class _Reader:
             self.problems.append(f"{name} is {value[:100]!r}; it must start with https://")
         return value
 
+    def redis_url(self) -> Secret | None:
+        value = self._environ.get("REDIS_URL")
+        if not value:
+            return None
+        if not value.startswith(REDIS_SCHEMES):
+            # It may hold a password, so it is not repeated.
+            self.problems.append(f"REDIS_URL must start with {', '.join(REDIS_SCHEMES)}")
+        return Secret(value)
+
     def private_key(self) -> str:
         file = self._environ.get("WINPARITY_PRIVATE_KEY_FILE")
         if not file:
@@ -172,7 +192,9 @@ class _Reader:
         try:
             return self._pem("WINPARITY_PRIVATE_KEY_FILE", Path(file).read_text(encoding="ascii"))
         except (OSError, ValueError) as error:
-            self.problems.append(f"WINPARITY_PRIVATE_KEY_FILE cannot be read: {error}")
+            # Only the reason: who puts the key itself here by mistake must not find it in a log as a file's name.
+            reason = (isinstance(error, OSError) and error.strerror) or "it is no PEM text"
+            self.problems.append(f"WINPARITY_PRIVATE_KEY_FILE cannot be read: {reason}")
             return ""
 
     def _pem(self, name: str, text: str) -> str:
