@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -35,9 +35,12 @@ def set_up(form: Literal["console", "json"], *, quiet: bool = False) -> None:
 
 
 def _one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Show control characters as escapes; a traceback keeps its lines."""
-    return {
-        key: value.encode("unicode_escape").decode() if isinstance(value, str) and not value.isprintable() else value
-        for key, value in event.items()
-        if key != "exception"
-    } | {key: event[key] for key in ("exception",) if key in event}
+    """Show control characters as escapes; a traceback keeps its lines, set in so that none of them looks like an entry."""
+    shown = {key: _visible(value) for key, value in event.items()}
+    if isinstance(event.get("exception"), str):
+        shown["exception"] = "\n".join("  " + _visible(line) for line in event["exception"].split("\n"))
+    return shown
+
+
+def _visible(value: Any) -> Any:
+    return value.encode("unicode_escape").decode() if isinstance(value, str) and not value.isprintable() else value
