@@ -43,8 +43,8 @@ def analyze(base: Snapshot, head: Snapshot, options: Options | None = None) -> A
 
 def scan(snapshot: Snapshot, options: Options | None = None) -> Parity:
     """The Windows support of one revision, package by package."""
-    held = packages(snapshot, options or Options())
-    tables = [View(package).parity() for package in held.values()]
+    options = options or Options()
+    tables = [View(package, options).parity() for package in packages(snapshot, options).values()]
     tables = [table for table in tables if table.symbols]
     total = sum((table.score for table in tables), Score())
     return Parity(snapshot.rev, total, tuple(tables), _unreadable(snapshot))

@@ -14,7 +14,7 @@ from analyzer.syntax import text
 
 # How people say "not on this platform" in a message, and how they name such an error or error type.
 _SAYS_UNSUPPORTED = re.compile(
-    r"(?:not|never|n't)\s+(?:\w+\s+)?(?:supported?|implemented|available)\b|\bunsupported\b|\bunimplemented\b"
+    r"(?:not|never|n't)\s+(?:\w+\s+)?(?:support(?:ed|s|ing)?|implemented|available)\b|\bunsupported\b|\bunimplemented\b"
     r"|\b(?:only|solely)\s+(?:\w+\s+)?(?:supported|implemented|available|works?)\b|\bno\s+support\b"
     r"|\b(?:not|never)\s+(?:\w+\s+)?(?:on|for|under)\s+(?:windows|this\s+(?:platform|os|system))"
     r"|\bnot\s+yet\b",
@@ -31,7 +31,6 @@ _FATAL = re.compile(r"^(?:Fatal|Panic)")
 _BUILDS_ERROR = re.compile(r"^(?:new)?err|error$|^(?:not|un)(?:supported|implemented)", re.IGNORECASE)
 _BASIC_TYPES = re.compile(r"^(?:u?int(?:8|16|32|64)?|uintptr|float(?:32|64)|string|bool|byte|rune|error)$")
 _ZERO_LITERAL = re.compile(r"^(?:0[xXoObB]?[0_]*(?:\.0*)?|\.0+|\"\"|``|'\\x00')$")
-_COMMENT_TYPES = {"comment", "empty_statement", ";", "\n"}
 
 
 class Outcome(StrEnum):
@@ -148,7 +147,7 @@ class _Function:
     def _block(self, block: Node | None) -> tuple[set[Outcome], bool]:
         """The outcomes of a list of statements, and whether control never leaves it at the end."""
         outcomes: set[Outcome] = set()
-        for statement in _statements(block):
+        for statement in syntax.statements(block):
             found, ends = self._statement(statement)
             outcomes |= found
             if ends:
@@ -385,15 +384,6 @@ def _worst(outcomes: set[Outcome]) -> Outcome:
         if outcome in outcomes:
             return outcome
     return Outcome.NOOP
-
-
-def _statements(block: Node | None) -> Iterable[Node]:
-    """The statements of a block or a case, whichever way the grammar nests them."""
-    for child in block.named_children if block else ():
-        if child.type == "statement_list":
-            yield from (c for c in child.named_children if c.type not in _COMMENT_TYPES)
-        elif child.type.endswith("_statement") or child.type in {"block", "short_var_declaration"}:
-            yield child
 
 
 def _descend(node: Node, wanted: set[str], through: set[str]) -> Iterable[Node]:

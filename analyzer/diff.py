@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import cached_property
 
 from analyzer.model import Options, Snapshot
+from analyzer.pairs import GuardChanges, pair_guards
 from analyzer.parity import View
 from analyzer.symbols import GoFile, Package, Symbol, directory, packages
 
@@ -73,7 +75,7 @@ class PackageChange:
         ) + len("func () {}\n")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Diff:
     """Everything that differs, and what crossed from one package to another."""
 
@@ -81,6 +83,11 @@ class Diff:
     arrived: frozenset[str]
     departed: frozenset[str]
     stubs_gone: frozenset[str]
+
+    @cached_property
+    def guards(self) -> GuardChanges:
+        """The guards that are new and those that are gone."""
+        return pair_guards(self.packages)
 
     def moved_away(self, name: str) -> bool:
         """Whether a function of that bare name is new on the target in some package: it moved, it is not lost."""
@@ -118,12 +125,12 @@ def compare(base: Snapshot, head: Snapshot, options: Options) -> Diff:
     for where in sorted({*new, *(d for d in old if d not in moved)}):
         was = next((d for d, to in moved.items() if to == where), where)
         before, after = old.get(was, _empty(was)), new.get(where, _empty(where))
-        changes.append(PackageChange(View(before), View(after), _files(before, after, renames, old)))
+        changes.append(PackageChange(View(before, options), View(after, options), _files(before, after, renames, old)))
     return Diff(tuple(changes), _arrived(changes), _departed(changes), _stubs_gone(changes))
 
 
 def _empty(where: str) -> Package:
-    return Package(where, {}, {}, {})
+    return Package(where, {}, {}, {}, ())
 
 
 def _files(

@@ -4,7 +4,8 @@ import re
 from functools import cached_property
 
 from analyzer.classify import REAL, Bodies, Body
-from analyzer.model import PackageParity, Score, Status, Stub, SymbolParity
+from analyzer.conditions import Scope
+from analyzer.model import Options, PackageParity, Score, Status, Stub, SymbolParity
 from analyzer.symbols import Package, Symbol
 
 # Mechanisms that exist on Linux only. A stub for one of them is by design: no user on Windows can miss it.
@@ -22,10 +23,29 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
 class View:
     """One package at one revision: what a symbol is on the target, judged on demand and once."""
 
-    def __init__(self, package: Package) -> None:
+    def __init__(self, package: Package, options: Options) -> None:
         self.package = package
+        self._options = options
         self._target = Bodies(package.target)
         self._reference = Bodies(package.reference)
+
+    @cached_property
+    def scopes(self) -> tuple[Scope, Scope]:
+        """What conditions in the package's code are worth: on the target, and on the reference."""
+        return self._scopes(tests=False)
+
+    @cached_property
+    def test_scopes(self) -> tuple[Scope, Scope]:
+        """Likewise in its tests, which see the names of other test files too."""
+        return self._scopes(tests=True)
+
+    def _scopes(self, *, tests: bool) -> tuple[Scope, Scope]:
+        package, options = self.package, self._options
+        mine, theirs = dict(package.target), dict(package.reference)
+        if tests:
+            mine |= {s.name: s for s in package.tests if s.file.on_target}
+            theirs |= {s.name: s for s in package.tests if s.file.on_reference}
+        return Scope(options.target, mine), Scope(options.reference, theirs)
 
     def shared(self, name: str) -> bool:
         """Whether one declaration serves both platforms."""
@@ -121,12 +141,18 @@ class View:
         return PackageParity(self.package.dir, total, tuple(self.status(name) for name in names))
 
 
+def names_linux_concept(text: str) -> bool:
+    """Whether a text names a mechanism of Linux alone."""
+    return not _LINUX_CONCEPTS.isdisjoint(w.lower() for w in _WORD.findall(text))
+
+
 def linux_concept(symbol: Symbol) -> bool:
     """Whether the names of the symbol, its file or its directory say that it serves a mechanism of Linux alone."""
     path = symbol.file.path.removesuffix(".go").split("/")[-2:]
-    words = {w.lower() for part in (symbol.name, *path) for w in _WORD.findall(part)}
     joined = symbol.name.rpartition(".")[2].lower()
-    return not words.isdisjoint(_LINUX_CONCEPTS) or any(c in joined for c in _LINUX_CONCEPTS if len(c) > 5)
+    return names_linux_concept(" ".join((symbol.name, *path))) or any(
+        c in joined for c in _LINUX_CONCEPTS if len(c) > 5
+    )
 
 
 def stub_kind(body: Body | None) -> Stub | None:

@@ -59,12 +59,13 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A directory's Go files, and the symbols that they give each platform (test files give none)."""
+    """A directory's Go files, and the symbols that they give each platform. Those of test files stand apart."""
 
     dir: str
     files: Mapping[str, GoFile]
     target: Mapping[str, Symbol]
     reference: Mapping[str, Symbol]
+    tests: tuple[Symbol, ...]
 
 
 def directory(path: str) -> str:
@@ -98,6 +99,7 @@ def _package(where: str, files: list[GoFile]) -> Package:
         {file.path: file for file in files},
         _symbols(file for file in code if file.on_target),
         _symbols(file for file in code if file.on_reference),
+        tuple(Symbol(d, file) for file in files if file.is_test for d in file.facts.declarations),
     )
 
 

@@ -1,6 +1,7 @@
 """What one Go file declares, read from its syntax tree. Facts depend on the bytes alone, so they are cached by blob."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import tree_sitter_go
@@ -12,6 +13,14 @@ from analyzer.model import SymbolKind
 GO = Language(tree_sitter_go.language())
 
 _SPACE = re.compile(r"\s+")
+_TEST_LIBRARIES = {
+    "testing",
+    "gotest.tools/v3/assert",
+    "gotest.tools/v3/skip",
+    "gotest.tools/assert",
+    "gotest.tools/skip",
+}
+_NO_STATEMENTS = {"comment", "empty_statement"}
 _TYPE_ARGUMENTS = re.compile(r"\[.*\]", re.DOTALL)
 
 
@@ -68,6 +77,11 @@ class Facts:
     declarations: tuple[Declaration, ...]
     broken_line: int | None
 
+    @property
+    def helps_tests(self) -> bool:
+        """Whether it is code for tests, by what it imports."""
+        return not _TEST_LIBRARIES.isdisjoint(self.imports)
+
 
 def parse(source: bytes) -> Tree:
     """The syntax tree of Go source. Malformed source gives a tree with error nodes, never an exception."""
@@ -77,6 +91,15 @@ def parse(source: bytes) -> Tree:
 def text(node: Node | None) -> str:
     """The source text of a node; "" for None."""
     return (node.text or b"").decode(errors="replace") if node else ""
+
+
+def statements(block: Node | None) -> Iterator[Node]:
+    """The statements of a block or of a case, whichever way the grammar nests them."""
+    for child in block.named_children if block else ():
+        if child.type == "statement_list":
+            yield from (c for c in child.named_children if c.type not in _NO_STATEMENTS)
+        elif child.type.endswith("_statement") or child.type in {"block", "short_var_declaration"}:
+            yield child
 
 
 def read(source: bytes) -> Facts:

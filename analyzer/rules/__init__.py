@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from analyzer.diff import Diff, PackageChange
 from analyzer.model import Finding
 from analyzer.rules import (
+    guard_added,
+    guard_removed,
     implementation_added,
     implementation_lost,
     missing_on_windows,
@@ -42,8 +44,10 @@ RULES = tuple(
         tag_added,
         stub_added,
         missing_on_windows,
+        guard_added,
         stub_resolved,
         implementation_added,
         tag_removed,
+        guard_removed,
     )
 )

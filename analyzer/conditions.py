@@ -1,0 +1,245 @@
+"""What a condition is worth on a platform: no, maybe or yes. Knows runtime.GOOS and whatever is derived from it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+
+from tree_sitter import Node
+
+from analyzer import syntax
+from analyzer.model import Platform
+from analyzer.platforms import KNOWN_GOOS, UNIX_GOOS
+from analyzer.symbols import Symbol
+from analyzer.syntax import text
+
+# Fields and functions that hold the name of a system, when they are compared with the name of one.
+_HOLDS_SYSTEM = re.compile(r"(?:^|_|[a-z.])(?:GOOS|OS|OSType|Platform)$|^(?:goos|os|osType|platform)$")
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+# Words that add nothing to the name of a system in the name of a predicate: isDaemonWindows, RunningOnWindows.
+_FILLERS = frozenset(
+    "is are on the a daemon daemons running runs run host client cli server engine for platform os".split()
+)
+_NEGATIONS = frozenset("not non no isnt un".split())
+# A predicate that follows another one this deep is not followed any further.
+MAX_DEPTH = 8
+
+
+class Truth(IntEnum):
+    """How sure it is that a condition holds, or that a line is reached."""
+
+    NO = 0
+    MAYBE = 1
+    YES = 2
+
+    def __invert__(self) -> "Truth":
+        return Truth(2 - self)
+
+
+class Scope:
+    """The names of a package as one platform sees them, and what conditions that use them are worth there."""
+
+    def __init__(self, platform: Platform, names: Mapping[str, Symbol]) -> None:
+        self.platform = platform
+        self.names = names
+        self._known: dict[str, Truth | str | None] = {}
+
+    def truth(self, node: Node | None, local: Mapping[str, Node] | None = None, depth: int = 0) -> Truth:
+        """What a condition is worth.
+
+        Args:
+            node: an expression.
+            local: what local variables were set to, where that is known.
+            depth: how many names were followed to come here.
+        """
+        if node is None or depth > MAX_DEPTH:
+            return Truth.MAYBE
+        match node.type:
+            case "true":
+                return Truth.YES
+            case "false":
+                return Truth.NO
+            case "parenthesized_expression":
+                return self.truth(_only(node), local, depth)
+            case "unary_expression" if text(node.child_by_field_name("operator")) == "!":
+                return ~self.truth(node.child_by_field_name("operand"), local, depth)
+            case "binary_expression":
+                return self._binary(node, local, depth)
+            case "identifier":
+                return self._name(node, local, depth)
+            case "selector_expression":
+                return self.named(text(node.child_by_field_name("field")), whole=text(node))
+            case "call_expression":
+                return self._call(node, local, depth)
+            case _:
+                return Truth.MAYBE
+
+    def matches(self, value: Node | None, cases: Sequence[Node], local: Mapping[str, Node] | None = None) -> Truth:
+        """What ``switch value { case cases: }`` is worth; without a value the cases are conditions."""
+        if value is None:
+            return max((self.truth(case, local) for case in cases), default=Truth.NO)
+        return max((self._equal(value, case, local, 0) for case in cases), default=Truth.NO)
+
+    def _binary(self, node: Node, local: Mapping[str, Node] | None, depth: int) -> Truth:
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        match text(node.child_by_field_name("operator")):
+            case "&&":
+                return min(self.truth(left, local, depth + 1), self.truth(right, local, depth + 1))
+            case "||":
+                return max(self.truth(left, local, depth + 1), self.truth(right, local, depth + 1))
+            case "==":
+                return self._equal(left, right, local, depth)
+            case "!=":
+                return ~self._equal(left, right, local, depth)
+            case _:
+                return Truth.MAYBE
+
+    def _equal(self, left: Node | None, right: Node | None, local: Mapping[str, Node] | None, depth: int) -> Truth:
+        for one, other in ((left, right), (right, left)):
+            if one is None or other is None:
+                continue
+            if one.type in {"true", "false"}:
+                worth = self.truth(other, local, depth + 1)
+                return worth if one.type == "true" else ~worth
+            system = _system(self, one, local, depth)
+            if system is not None and system.lower() in KNOWN_GOOS:
+                mine = _system(self, other, local, depth)
+                if mine is not None:
+                    return Truth.YES if mine.lower() == system.lower() else Truth.NO
+                if _HOLDS_SYSTEM.search(_last_name(other)):
+                    return Truth.YES if system.lower() == self.platform.goos else Truth.NO
+        return Truth.MAYBE
+
+    def _name(self, node: Node, local: Mapping[str, Node] | None, depth: int) -> Truth:
+        name = text(node)
+        if local is not None and name in local:
+            return self.truth(local[name], local, depth + 1)
+        worth = self._package_level(name, depth)
+        return worth if isinstance(worth, Truth) else self.named(name)
+
+    def _call(self, node: Node, local: Mapping[str, Node] | None, depth: int) -> Truth:
+        function, arguments = node.child_by_field_name("function"), node.child_by_field_name("arguments")
+        if function is None:
+            return Truth.MAYBE
+        given = arguments.named_children if arguments else []
+        if function.type == "identifier" and text(function) in self.names:
+            worth = self._package_level(text(function), depth)
+            if isinstance(worth, Truth):
+                return worth
+        name = text(function)
+        if name in {"strings.EqualFold", "strings.Contains", "strings.HasPrefix"} and len(given) == 2:
+            return self._equal(given[0], given[1], local, depth)
+        return self.named(_last_name(function), whole=name) if not given else Truth.MAYBE
+
+    def _package_level(self, name: str, depth: int) -> Truth | str | None:
+        """What a constant, a variable or a function of the package is worth: a truth, the name of a system, or None."""
+        if name not in self._known:
+            self._known[name] = None
+            if name in self.names:
+                self._known[name] = self._initial(self.names[name], depth)
+        return self._known[name]
+
+    def _initial(self, symbol: Symbol, depth: int) -> Truth | str | None:
+        if symbol.declaration.kind in {"const", "var"}:
+            value = _initial_value(symbol)
+        elif symbol.declaration.is_function:
+            value = _single_result(symbol)
+        else:
+            return None
+        if value is None:
+            return None
+        system = _system(self, value, None, depth + 1)
+        if system is not None:
+            return system
+        worth = self.truth(value, None, depth + 1)
+        # A variable that starts as true or false may be changed by a flag; a constant may not.
+        constant = symbol.declaration.kind != "var" or value.type not in {"true", "false"}
+        return worth if worth is not Truth.MAYBE and constant else None
+
+    def named(self, name: str, whole: str = "") -> Truth:
+        """What the name of a predicate says: ``isWindows`` is sure, ``windowsContainerd`` is possible on Windows only."""
+        words = [word.lower() for word in _WORD.findall(name)]
+        joined = "".join(words)
+        if joined.endswith("hyperv") or ("isolation" in whole.lower() and joined == "isprocess"):
+            return Truth.MAYBE if self.platform.goos == "windows" else Truth.NO
+        systems = [word for word in words if word in KNOWN_GOOS or word == "unix"]
+        if len(systems) != 1 or name.isupper():
+            return Truth.MAYBE
+        here = self.platform.goos in (UNIX_GOOS if systems[0] == "unix" else {systems[0]})
+        rest = [word for word in words if word not in _FILLERS and word != systems[0]]
+        if rest and set(rest) <= _NEGATIONS:
+            return Truth.NO if here else Truth.YES
+        if rest:
+            sure_not = not here and words[0] in {"is", "runtime", "running", "has"}
+            return Truth.NO if sure_not else Truth.MAYBE
+        return Truth.YES if here else Truth.NO
+
+
+def _system(scope: Scope, node: Node, local: Mapping[str, Node] | None, depth: int) -> str | None:
+    """The name of a system that an expression is known to be on the platform: a text, runtime.GOOS, or derived."""
+    if depth > MAX_DEPTH:
+        return None
+    match node.type:
+        case "interpreted_string_literal" | "raw_string_literal":
+            return text(node)[1:-1]
+        case "parenthesized_expression":
+            inner = _only(node)
+            return _system(scope, inner, local, depth + 1) if inner is not None else None
+        case "selector_expression" if text(node) == "runtime.GOOS":
+            return scope.platform.goos
+        case "identifier":
+            name = text(node)
+            if local is not None and name in local:
+                return _system(scope, local[name], local, depth + 1)
+            worth = scope._package_level(name, depth)  # noqa: SLF001 - a function of this module
+            return worth if isinstance(worth, str) else None
+        case "call_expression":
+            arguments = node.child_by_field_name("arguments")
+            function = text(node.child_by_field_name("function"))
+            given = arguments.named_children if arguments else []
+            if function == "strings.ToLower" and len(given) == 1:
+                return _system(scope, given[0], local, depth + 1)
+            worth = scope._package_level(function, depth) if not given else None  # noqa: SLF001 - likewise
+            return worth if isinstance(worth, str) else None
+        case _:
+            return None
+
+
+def _only(node: Node) -> Node | None:
+    return node.named_children[0] if node.named_children else None
+
+
+def _last_name(node: Node) -> str:
+    match node.type:
+        case "selector_expression":
+            return text(node.child_by_field_name("field"))
+        case "call_expression":
+            function = node.child_by_field_name("function")
+            return _last_name(function) if function is not None else ""
+        case "identifier":
+            return text(node)
+        case _:
+            return ""
+
+
+def _initial_value(symbol: Symbol) -> Node | None:
+    root = syntax.parse(b"package p\nvar " + symbol.source).root_node
+    spec = next((s for d in root.named_children if d.type == "var_declaration" for s in d.named_children), None)
+    values = spec.child_by_field_name("value") if spec is not None else None
+    if spec is None or values is None or root.has_error:
+        return None
+    names = [text(name) for name in spec.children_by_field_name("name")]
+    if len(names) != len(values.named_children) or symbol.name not in names:
+        return None
+    return values.named_children[names.index(symbol.name)]
+
+
+def _single_result(symbol: Symbol) -> Node | None:
+    """The expression of a function that is nothing but ``return expression``."""
+    root = syntax.parse(b"package p\n" + symbol.source).root_node
+    function = next((n for n in root.named_children if n.type.endswith("_declaration")), None)
+    body = function.child_by_field_name("body") if function is not None else None
+    statements = list(syntax.statements(body))
+    if len(statements) != 1 or statements[0].type != "return_statement":
+        return None
+    values = _only(statements[0])
+    return _only(values) if values is not None and len(values.named_children) == 1 else None

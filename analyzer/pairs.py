@@ -1,0 +1,205 @@
+"""Pairs the guards of base with those of head: which are new, which are gone, and which only moved."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING
+
+from analyzer.guards import Effect, Guard, guards, work_of
+from analyzer.parity import View
+from analyzer.symbols import Symbol
+
+if TYPE_CHECKING:
+    from analyzer.diff import PackageChange
+
+# Two branches this much alike are one that was edited or moved.
+SIMILARITY = 0.6
+# Two statements this much alike do the same.
+SAME_STATEMENT = 0.75
+_CALLED = re.compile(r"\b(\w+)\(")
+# Characters of a branch that are compared.
+COMPARED = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class GuardChange:
+    """A guard that is new, with its function at head, or gone, with what its function is at head."""
+
+    symbol: Symbol
+    guard: Guard
+
+
+@dataclass(frozen=True, slots=True)
+class GuardChanges:
+    """By directory of the package at head."""
+
+    added: Mapping[str, list[GuardChange]]
+    removed: Mapping[str, list[GuardChange]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Function:
+    """A function whose text differs: its guards before and after."""
+
+    change: "PackageChange"
+    base: Symbol | None
+    head: Symbol | None
+    before: list[Guard]
+    after: list[Guard]
+
+
+def pair_guards(changes: Iterable["PackageChange"]) -> GuardChanges:
+    """The guards that are new and those that are gone in all packages.
+
+    One that left a function and came into another one moved. Work that Windows did not do at base, because a stub or
+    another file kept it away, is not lost by a guard.
+    """
+    functions = [function for change in changes for function in _changed(change)]
+    gone: list[tuple[_Function, Guard]] = []
+    come: list[tuple[_Function, Guard]] = []
+    for function in functions:
+        before, after = _unmatched(function.before, function.after)
+        gone += [(function, guard) for guard in before]
+        come += [(function, guard) for guard in after]
+    for there, old in list(gone):
+        moved = next(((f, new) for f, new in come if f is not there and _alike(old, new)), None)
+        if moved is not None:
+            come.remove(moved)
+            gone.remove((there, old))
+    added, removed = defaultdict(list), defaultdict(list)
+    for function, guard in come:
+        if function.head is not None and not _was_away(function, guard):
+            added[function.change.dir].append(GuardChange(function.head, guard))
+    for function, guard in gone:
+        if function.head is not None and _still_done(function, guard):
+            removed[function.change.dir].append(GuardChange(function.head, guard))
+    return GuardChanges(added, removed)
+
+
+def _changed(change: "PackageChange") -> Iterator[_Function]:
+    for name in change.names():
+        head = _both(change.head, name)
+        old_name = name if name in change.base.package.target else change.renamed_from(name)
+        base = _both(change.base, old_name) if old_name else None
+        if head is None and (base is None or name in change.head.package.target):
+            continue
+        if base is not None and head is not None and base.source == head.source:
+            continue
+        yield _Function(
+            change,
+            base,
+            head,
+            guards(base, *change.base.scopes) if base is not None else [],
+            guards(head, *change.head.scopes) if head is not None else [],
+        )
+
+
+def _both(view: View, name: str) -> Symbol | None:
+    """The function, where one declaration serves both platforms."""
+    symbol = view.package.target.get(name)
+    return symbol if symbol is not None and view.shared(name) and symbol.declaration.has_body else None
+
+
+def _unmatched(before: list[Guard], after: list[Guard]) -> tuple[list[Guard], list[Guard]]:
+    """What has no counterpart in the same function; the likest are paired first."""
+    scored = sorted(
+        (
+            (_likeness(old, new) + (old.condition == new.condition), i, j)
+            for i, old in enumerate(before)
+            for j, new in enumerate(after)
+        ),
+        reverse=True,
+    )
+    left, right = set(range(len(before))), set(range(len(after)))
+    for score, i, j in scored:
+        if score >= SIMILARITY and i in left and j in right and not _narrowed(before[i], after[j]):
+            left.discard(i)
+            right.discard(j)
+    return [before[i] for i in sorted(left)], [after[j] for j in sorted(right)]
+
+
+def _narrowed(old: Guard, new: Guard) -> bool:
+    """Whether the two have nothing in common but their condition."""
+    return (
+        old.source != new.source
+        and bool(old.lost)
+        and bool(new.lost)
+        and old.lost.isdisjoint(new.lost)
+        and _likeness(old, new) < SIMILARITY
+    )
+
+
+def _alike(old: Guard, new: Guard) -> bool:
+    return old.effect is new.effect and _likeness(old, new) >= SIMILARITY
+
+
+def _likeness(old: Guard, new: Guard) -> float:
+    if old.source == new.source:
+        return 1.0
+    return SequenceMatcher(None, old.source[:COMPARED], new.source[:COMPARED], autojunk=False).ratio()
+
+
+def _was_away(function: _Function, guard: Guard) -> bool:
+    """Whether the target had none of it at base: the function was not there for it, or the work was elsewhere."""
+    base = function.change.base
+    name = function.head.name if function.head is not None else ""
+    if function.base is None and (name in base.package.reference or name in base.package.target):
+        body = base.body(name)
+        if body is None or body.stub is not None or guard.effect is not Effect.REFUSED:
+            return True
+    if guard.effect is Effect.FIXED and function.base is None:
+        return True
+    if not guard.lost:
+        return False
+    away = _only_reference(base)
+    return 2 * sum(statement in away for statement in guard.lost) > len(guard.lost)
+
+
+def _only_reference(view: View) -> str:
+    """The code that only the reference builds, in one spelling."""
+    sources = (
+        f.source.content for f in view.package.files.values() if f.on_reference and not f.on_target and not f.is_test
+    )
+    return " ".join(b" ".join(sources).decode(errors="replace").split())
+
+
+def _still_done(function: _Function, guard: Guard) -> bool:
+    """Whether what the guard kept from the target is done there now: by the function, or by what it newly calls."""
+    if function.head is None or function.base is None:
+        return False
+    if guard.effect in {Effect.REFUSED, Effect.FIXED} and not function.after:
+        return bool(function.after) or _rest_stays(function, guard)
+    work = work_of(function.head)
+    kept_away = set[str]().union(*(g.lost for g in function.after))
+    done = (
+        s for s in guard.lost if any(_same_work(s, w) for w in work) and not any(_same_work(s, k) for k in kept_away)
+    )
+    return next(done, None) is not None or _calls_own(function)
+
+
+def _rest_stays(function: _Function, guard: Guard) -> bool:
+    """Whether the reference's part of the branch is still there, by half of it."""
+    assert function.head is not None  # noqa: S101 - the caller looked
+    if not guard.lost:
+        return True
+    work = work_of(function.head)
+    return 2 * sum(any(_same_work(s, w) for w in work) for s in guard.lost) >= len(guard.lost)
+
+
+def _same_work(old: str, new: str) -> bool:
+    return old == new or SequenceMatcher(None, old, new, autojunk=False).ratio() >= SAME_STATEMENT
+
+
+def _calls_own(function: _Function) -> bool:
+    """Whether the function newly calls one that the target has an implementation of its own for."""
+    assert function.head is not None and function.base is not None  # noqa: S101, PT018 - the caller looked
+    head = function.change.head
+    now, then = (set(_CALLED.findall(f.source.decode(errors="replace"))) for f in (function.head, function.base))
+    for name in head.package.target:
+        if name.rpartition(".")[2] in now - then and not head.shared(name):
+            body = head.body(name)
+            if body is not None and body.stub is None and name in head.package.reference:
+                return True
+    return False
