@@ -92,6 +92,7 @@ def rename_locals(source: str, chance: random.Random) -> str:
     data = source.encode()
     root = parse(data).root_node
     renamed: list[tuple[int, int, bytes]] = []
+    suffix = chance.choice(["Here", "2", "Value"])
     for function in (
         node for node in root.named_children if node.type.endswith(("function_declaration", "method_declaration"))
     ):
@@ -102,7 +103,7 @@ def rename_locals(source: str, chance: random.Random) -> str:
             for pair in _nodes(function, "keyed_element")
             for inner in _nodes(pair.named_children[0], "identifier")
         }
-        chosen = {name: f"{name}{chance.choice(['Here', '2', 'Value'])}" for name in sorted(names - fields)}
+        chosen = {name: name + suffix for name in names - fields}
         renamed += [
             (node.start_byte, node.end_byte, chosen[text(node)].encode())
             for node in _nodes(function, "identifier")
@@ -124,8 +125,8 @@ each_edit = pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name_
 
 
 def _edited(files: Files, edit: Edit, seed: int) -> dict[str, str]:
-    """Both sides draw alike for a path, so that what was equal stays equal."""
-    return {path: edit(source, random.Random(f"{seed} {source}")) for path, source in files.items()}  # noqa: S311
+    """Draws alike for each file, so that what was alike stays so."""
+    return {path: edit(source, random.Random(seed)) for path, source in files.items()}  # noqa: S311 - no secret
 
 
 @each_edit
