@@ -6,12 +6,21 @@ tags are satisfied). tests/analyzer/test_constraint.py compares all of it with t
 
 import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache, reduce
 
 from analyzer.model import Platform
-from analyzer.platforms import ARCH_TAGS, EXPERIMENTS, IMPLIED_GOOS, TOOL_TAGS, UNIX_GOOS
+from analyzer.platforms import (
+    ARCH_TAGS,
+    DWARF5,
+    EXPERIMENTS,
+    IMPLIED_GOOS,
+    NO_DWARF5_GOOS,
+    REGABI,
+    REGABI_GOARCH,
+    TOOL_TAGS,
+    UNIX_GOOS,
+)
 
-# The limits of go/build/constraint: terms in a //go:build line, operators in a // +build line.
+# The limits of go/build/constraint: tags and parentheses in a //go:build line, operators in a // +build line.
 MAX_TERMS = 1000
 MAX_PLUS_OPERATORS = 100
 
@@ -84,6 +93,8 @@ def satisfied(tag: str, platform: Platform) -> bool:
         or name in TOOL_TAGS
         or name in ARCH_TAGS.get(platform.goarch, ())
         or name in EXPERIMENTS
+        or (name == DWARF5 and platform.goos not in NO_DWARF5_GOOS)
+        or (name in REGABI and platform.goarch in REGABI_GOARCH)
     )
 
 
@@ -139,6 +150,7 @@ class _Parser:
                     raise ConstraintError("double negation not allowed")
                 self._operators.append(word)
             elif word == "(":
+                terms += 1
                 self._operators.append(word)
             else:
                 terms += 1
@@ -237,23 +249,23 @@ def header_constraint(source: bytes) -> HeaderConstraint | None:
     """The constraint that counts in a file, or None.
 
     Only lines above the package clause count. A //go:build line may stand anywhere there; // +build lines count only
-    without one, and only above the last blank line of the leading run of // comments.
+    without one, and only above the last blank line of the leading run of // comments. A NUL byte, which Go refuses in
+    this part of a file, is no matter here: a snapshot has no file with one.
     """
     if b"build" not in source:
         return None
     directive, plus = _header(source.removeprefix(_BOM))
     if len(directive) > 1:
-        return HeaderConstraint(None, directive[1][0], directive[1][1], "multiple //go:build comments")
+        return HeaderConstraint(None, *directive[1], "multiple //go:build comments")
     if directive:
-        line, text = directive[0]
-        return _go_build(line, text)
+        return _go_build(*directive[0])
     expressions = [expr for _, text in plus if (expr := _plus_build(text)) is not None]
     if not expressions:
         return None
-    return HeaderConstraint(reduce(lambda a, b: _joined(And, a, b), expressions), *plus[0])
+    expr = And(tuple(expressions)) if len(expressions) > 1 else expressions[0]
+    return HeaderConstraint(expr, *plus[0])
 
 
-@lru_cache(maxsize=1024)
 def _go_build(line: int, text: str) -> HeaderConstraint:
     try:
         return HeaderConstraint(parse_go_build(text.removeprefix("//go:build").strip(_SPACE)), line, text)
@@ -261,15 +273,17 @@ def _go_build(line: int, text: str) -> HeaderConstraint:
         return HeaderConstraint(None, line, text, f"malformed //go:build line: {error}")
 
 
-@lru_cache(maxsize=1024)
 def _plus_build(text: str) -> Expr | None:
     return parse_plus_build(text.removeprefix("//").strip(_SPACE).removeprefix("+build").strip(_SPACE))
 
 
-def _header(source: bytes) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
-    """The //go:build and the // +build lines that count, each with its line number."""
-    directives: list[tuple[int, str]] = []
-    plus: list[tuple[int, str]] = []
+_Lines = list[tuple[int, str]]
+
+
+def _header(source: bytes) -> tuple[_Lines, _Lines]:
+    """The //go:build and the // +build lines that count, each with its number."""
+    directives: _Lines = []
+    plus: _Lines = []
     counted, ended, in_comment, start, number = 0, False, False, 0, 0
     while start < len(source):
         stop = source.find(b"\n", start)
@@ -298,16 +312,19 @@ def _directive(line: str, word: str) -> bool:
 
 def _comments(line: str, *, in_comment: bool) -> tuple[bool, bool]:
     """Pass over the comments of a line: whether a /* */ comment is open at its end, and whether there is code."""
-    while line:
+    at = 0
+    while at < len(line):
         if in_comment:
-            _, closed, line = line.partition("*/")
-            if not closed:
+            closed = line.find("*/", at)
+            if closed < 0:
                 return True, False
-            in_comment, line = False, line.strip(_SPACE)
-        elif line.startswith("//"):
+            in_comment, at = False, closed + 2
+        elif line[at] in _SPACE:
+            at += 1
+        elif line.startswith("//", at):
             return False, False
-        elif line.startswith("/*"):
-            in_comment, line = True, line[2:].strip(_SPACE)
+        elif line.startswith("/*", at):
+            in_comment, at = True, at + 2
         else:
             return False, True
     return in_comment, False

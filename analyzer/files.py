@@ -23,18 +23,23 @@ def suffix_tags(name: str) -> tuple[str, ...]:
     return ()
 
 
-def builds(name: str, constraint: HeaderConstraint | None, platform: Platform) -> bool:
+DOCUMENTATION = "documentation"
+"""A package name that Go takes for prose: it builds such a file nowhere."""
+
+
+def builds(name: str, constraint: HeaderConstraint | None, platform: Platform, package: str = "") -> bool:
     """Whether a file builds on a platform.
 
     Args:
         name: its base name.
         constraint: what `constraint.header_constraint` found in it.
         platform: the platform; ``tags`` are the custom tags that are on.
+        package: the name in its package clause.
 
     Returns:
         False too for names that Go leaves out (``_x.go``, ``.x.go``) and for a malformed constraint.
     """
-    if not name.endswith(".go") or name.startswith(("_", ".")):
+    if not name.endswith(".go") or name.startswith(("_", ".")) or package == DOCUMENTATION:
         return False
     if not all(satisfied(tag, platform) for tag in suffix_tags(name)):
         return False

@@ -8,6 +8,7 @@ from analyzer import syntax
 from analyzer.files import builds
 from analyzer.model import Platform, Snapshot
 from analyzer.symbols import directory
+from analyzer.syntax import Facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,12 @@ def list_files(snapshot: Snapshot, systems: Sequence[str]) -> Iterator[Directory
         files: dict[str, list[str]] = {}
         symbols: dict[str, list[str]] = {}
         for goos in systems:
-            built = [p for p in paths if builds(p.rpartition("/")[2], facts[p].constraint, Platform(goos))]
+            built = [p for p in paths if _builds(p, facts[p], Platform(goos))]
             files[goos] = sorted(p.rpartition("/")[2] for p in built)
             code = [facts[p] for p in built if not p.endswith("_test.go")]
             symbols[goos] = sorted({f"{d.kind} {d.name}" for f in code for d in f.declarations})
         yield DirectoryListing(where, files, symbols)
+
+
+def _builds(path: str, facts: Facts, platform: Platform) -> bool:
+    return builds(path.rpartition("/")[2], facts.constraint, platform, facts.package)
