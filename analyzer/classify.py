@@ -131,6 +131,9 @@ class _Function:
         if self._self_name:
             self._values[self._self_name] = Outcome.ZERO
         self._said_unsupported = False
+        # Whether some way hands an argument back, and whether some way gives nothing: both together are a choice.
+        self._hands_back = False
+        self._gives_nothing = False
 
     def body(self) -> Body:
         """The judgement on the whole."""
@@ -139,6 +142,8 @@ class _Function:
         if not ends:
             outcomes.add(Outcome.NOOP if not self._results else Outcome.ZERO)
         outcome = _worst(outcomes)
+        if outcome is Outcome.ZERO and self._hands_back and self._gives_nothing:
+            outcome = Outcome.REAL
         if outcome is Outcome.REAL:
             return Body(outcome, partial=Outcome.ERROR in outcomes)
         nil_error = outcome is Outcome.ZERO and self._results[-1:] == ["error"]
@@ -187,7 +192,24 @@ class _Function:
         yes, yes_ends = self._block(node.child_by_field_name("consequence"))
         other = node.child_by_field_name("alternative")
         no, no_ends = self._statement(other) if other is not None else (set[Outcome](), False)
+        if Outcome.ERROR in yes | no and self._checks(node.child_by_field_name("condition")):
+            # A validator: it refuses what it found out to be impossible, and not whatever it is asked for.
+            outcomes.add(Outcome.REAL)
         return outcomes | yes | no, yes_ends and no_ends
+
+    def _checks(self, condition: Node | None) -> bool:
+        """Whether a condition asks the world: it calls something that is not just a look at an argument."""
+        if condition is None:
+            return False
+        if condition.type == "call_expression":
+            function = condition.child_by_field_name("function")
+            root = function
+            while root is not None and root.type in {"call_expression", "selector_expression"}:
+                root = root.child_by_field_name("function") or root.child_by_field_name("operand")
+            name = text(root)
+            if name not in {"len", "cap", "strings", "bytes", "slices", "errors", "reflect", self._self_name}:
+                return name not in self._arguments
+        return any(self._checks(child) for child in condition.named_children)
 
     def _switch(self, node: Node) -> tuple[set[Outcome], bool]:
         outcomes: set[Outcome] = set()
@@ -240,7 +262,15 @@ class _Function:
         if not values:
             worths = [self._values.get(name, Outcome.ZERO) for name in self._named]
             return self._together(worths) if worths else Outcome.NOOP
-        return self._together([self.value(value) for value in values[0].named_children if value.type != "comment"])
+        given = [value for value in values[0].named_children if value.type != "comment"]
+        first = given[0]
+        if first.type in {"call_expression", "type_conversion_expression"} and first.named_children:
+            first = first.named_children[-1]  # string(n)
+            first = first.named_children[0] if first.named_children else first
+        handed = first.type == "identifier" and text(first) in {*self._arguments, self._self_name}
+        self._hands_back |= handed
+        self._gives_nothing |= not handed
+        return self._together([self.value(value) for value in given])
 
     @staticmethod
     def _together(worths: list[Outcome]) -> Outcome:

@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from functools import cached_property
 
 from analyzer.model import Options, Snapshot
-from analyzer.pairs import GuardChanges, pair_guards
+from analyzer.pairs import GuardChanges, TestChanges, pair_guards, pair_tests
 from analyzer.parity import View
 from analyzer.symbols import GoFile, Package, Symbol, directory, packages
 
@@ -17,6 +17,8 @@ RENAME_SIMILARITY = 0.5
 MAX_COMPARED_PAIRS = 10_000
 # Two names this much alike, one gone and one new in the same place, are one function renamed.
 NAME_SIMILARITY = 0.6
+# Bytes of two functions that are compared.
+COMPARED_BYTES = 1500
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class FileChange:
         return self.base is not None and self.head is not None and not self.base.on_target and self.head.on_target
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PackageChange:
     """A package at base and at head; an absent one is an empty package."""
 
@@ -58,21 +60,51 @@ class PackageChange:
 
     def renamed_from(self, name: str, *, on: str = "target") -> str | None:
         """The name that a function new at head had at base on a platform, if one much like it went away there."""
-        base: Mapping[str, Symbol] = getattr(self.base.package, on)
-        head: Mapping[str, Symbol] = getattr(self.head.package, on)
-        new = head.get(name)
-        if new is None or name in base:
-            return None
-        gone = (s for s in base.values() if s.name not in head and s.declaration.is_function)
-        return next((s.name for s in gone if self._same_function(s, new)), None)
+        return (self._renamed_on_target if on == "target" else self._renamed_on_reference).get(name)
 
-    def _same_function(self, old: Symbol, new: Symbol) -> bool:
+    @cached_property
+    def _renamed_on_target(self) -> Mapping[str, str]:
+        return self._renamed(self.base.package.target, self.head.package.target)
+
+    @cached_property
+    def _renamed_on_reference(self) -> Mapping[str, str]:
+        return self._renamed(self.base.package.reference, self.head.package.reference)
+
+    def _renamed(self, base: Mapping[str, Symbol], head: Mapping[str, Symbol]) -> Mapping[str, str]:
+        """From new to old names, each old one once: the likest pairs first."""
+        gone = [s for s in base.values() if s.declaration.is_function and s.name not in head]
+        come = [s for s in head.values() if s.declaration.is_function and s.name not in base]
+        if len(gone) * len(come) > MAX_COMPARED_PAIRS:
+            return {}
+        scored = sorted(
+            ((score, new.name, old.name) for new in come for old in gone if (score := self._same_function(old, new))),
+            reverse=True,
+        )
+        found: dict[str, str] = {}
+        taken = set[str]()
+        for _, new_name, old_name in scored:
+            if new_name not in found and old_name not in taken:
+                found[new_name] = old_name
+                taken.add(old_name)
+        return found
+
+    def _same_function(self, old: Symbol, new: Symbol) -> float:
+        """How likely the two are one function renamed; 0 when it is not likely. What it does counts more than its name."""
         mine, theirs = (n.rpartition(".")[2].lower() for n in (old.name, new.name))
-        if SequenceMatcher(None, mine, theirs).ratio() >= NAME_SIMILARITY:
-            return True
-        return SequenceMatcher(None, old.source, new.source).ratio() >= NAME_SIMILARITY and len(old.source) > len(
-            old.name
-        ) + len("func () {}\n")
+        named = SequenceMatcher(None, mine, theirs).ratio()
+        bodies = [_likeness_of(old, new)]
+        twins = self.base.package.reference.get(old.name), self.head.package.reference.get(new.name)
+        if twins[0] is not None and twins[1] is not None:
+            bodies.append(_likeness_of(twins[0], twins[1]))
+        does = sum(bodies) / len(bodies)
+        long_enough = len(old.source) > len(old.name) + len("func () {}\n")
+        return named + 2 * does if named >= NAME_SIMILARITY or (does >= NAME_SIMILARITY and long_enough) else 0.0
+
+
+def _likeness_of(old: Symbol, new: Symbol) -> float:
+    """How much of two functions' text is the same, their own names aside."""
+    mine, theirs = (s.source.replace(s.name.rpartition(".")[2].encode(), b"") for s in (old, new))
+    return SequenceMatcher(None, mine[:COMPARED_BYTES], theirs[:COMPARED_BYTES], autojunk=False).ratio()
 
 
 @dataclass(frozen=True)
@@ -88,6 +120,11 @@ class Diff:
     def guards(self) -> GuardChanges:
         """The guards that are new and those that are gone."""
         return pair_guards(self.packages)
+
+    @cached_property
+    def tests(self) -> TestChanges:
+        """The tests that the target no longer runs, and those that it newly runs."""
+        return pair_tests(self.packages)
 
     def moved_away(self, name: str) -> bool:
         """Whether a function of that bare name is new on the target in some package: it moved, it is not lost."""

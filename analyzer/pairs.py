@@ -1,15 +1,16 @@
-"""Pairs the guards of base with those of head: which are new, which are gone, and which only moved."""
+"""Pairs the guards and the tests of base with those of head: what is new, what is gone, and what only moved."""
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from analyzer.guards import Effect, Guard, guards, work_of
 from analyzer.parity import View
-from analyzer.symbols import Symbol
+from analyzer.skips import Runs, TestState
+from analyzer.symbols import GoFile, Symbol
 
 if TYPE_CHECKING:
     from analyzer.diff import PackageChange
@@ -50,7 +51,7 @@ class _Function:
     after: list[Guard]
 
 
-def pair_guards(changes: Iterable["PackageChange"]) -> GuardChanges:
+def pair_guards(changes: Sequence["PackageChange"]) -> GuardChanges:
     """The guards that are new and those that are gone in all packages.
 
     One that left a function and came into another one moved. Work that Windows did not do at base, because a stub or
@@ -68,12 +69,13 @@ def pair_guards(changes: Iterable["PackageChange"]) -> GuardChanges:
         if moved is not None:
             come.remove(moved)
             gone.remove((there, old))
+    own = _own_work(changes)
     added, removed = defaultdict(list), defaultdict(list)
     for function, guard in come:
         if function.head is not None and not _was_away(function, guard):
             added[function.change.dir].append(GuardChange(function.head, guard))
     for function, guard in gone:
-        if function.head is not None and _still_done(function, guard):
+        if function.head is not None and _still_done(function, guard, own):
             removed[function.change.dir].append(GuardChange(function.head, guard))
     return GuardChanges(added, removed)
 
@@ -165,7 +167,7 @@ def _only_reference(view: View) -> str:
     return " ".join(b" ".join(sources).decode(errors="replace").split())
 
 
-def _still_done(function: _Function, guard: Guard) -> bool:
+def _still_done(function: _Function, guard: Guard, own: frozenset[str]) -> bool:
     """Whether what the guard kept from the target is done there now: by the function, or by what it newly calls."""
     if function.head is None or function.base is None:
         return False
@@ -176,7 +178,7 @@ def _still_done(function: _Function, guard: Guard) -> bool:
     done = (
         s for s in guard.lost if any(_same_work(s, w) for w in work) and not any(_same_work(s, k) for k in kept_away)
     )
-    return next(done, None) is not None or _calls_own(function)
+    return next(done, None) is not None or _calls_own(function, own)
 
 
 def _rest_stays(function: _Function, guard: Guard) -> bool:
@@ -192,14 +194,150 @@ def _same_work(old: str, new: str) -> bool:
     return old == new or SequenceMatcher(None, old, new, autojunk=False).ratio() >= SAME_STATEMENT
 
 
-def _calls_own(function: _Function) -> bool:
-    """Whether the function newly calls one that the target has an implementation of its own for."""
+def _own_work(changes: Iterable["PackageChange"]) -> frozenset[str]:
+    """Bare names of functions that the target has an implementation of its own for, beside the reference's."""
+    return frozenset(
+        name.rpartition(".")[2]
+        for change in changes
+        for name, symbol in change.head.package.target.items()
+        if symbol.declaration.is_function and name in change.head.package.reference and not change.head.shared(name)
+        if (body := change.head.body(name)) is not None and body.stub is None
+    )
+
+
+def _calls_own(function: _Function, own: frozenset[str]) -> bool:
+    """Whether the function newly calls one that each platform implements for itself."""
     assert function.head is not None and function.base is not None  # noqa: S101, PT018 - the caller looked
-    head = function.change.head
     now, then = (set(_CALLED.findall(f.source.decode(errors="replace"))) for f in (function.head, function.base))
-    for name in head.package.target:
-        if name.rpartition(".")[2] in now - then and not head.shared(name):
-            body = head.body(name)
-            if body is not None and body.stub is None and name in head.package.reference:
-                return True
-    return False
+    return not own.isdisjoint(now - then)
+
+
+@dataclass(frozen=True, slots=True)
+class TestChange:
+    """A test, or a whole file of tests, that the target newly runs or no longer runs.
+
+    Attributes:
+        file: the file at head.
+        state: the test at head; None when it is the whole file.
+        line: where head says so, counted from 1.
+        subtest: the subtest, when it is only one.
+        new: the test is new.
+        count: how many tests it is about.
+    """
+
+    file: GoFile
+    state: TestState | None
+    line: int
+    subtest: str = ""
+    new: bool = False
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TestChanges:
+    """By directory of the package at head."""
+
+    skipped: Mapping[str, list[TestChange]]
+    enabled: Mapping[str, list[TestChange]]
+
+
+def pair_tests(changes: Sequence["PackageChange"]) -> TestChanges:
+    """The tests that the target no longer runs, and those that it newly runs, in all packages.
+
+    A test that keeps its name keeps its identity, in whichever file and package it stands.
+    """
+    before: dict[str, Runs] = {}
+    for change in changes:
+        for name, state in change.base.tests.items():
+            if name not in change.head.tests:
+                bare = name.rpartition(".")[2]
+                before[bare] = min(state.runs, before.get(bare, Runs.NEVER))
+    skipped = {change.dir: list(_tests_lost(change, before)) for change in changes}
+    enabled = {change.dir: list(_tests_won(change)) for change in changes}
+    return TestChanges(skipped, enabled)
+
+
+def _tests_lost(change: "PackageChange", moved: Mapping[str, Runs]) -> Iterator[TestChange]:
+    base, head = change.base.tests, change.head.tests
+    covered = set[str]()
+    for file in change.files:
+        if file.left_target and file.head is not None and file.head.is_test:
+            lost = [
+                name
+                for name, state in base.items()
+                if file.base is not None
+                and state.symbol.file.path == file.base.path
+                and state.runs < Runs.NEVER
+                and _runs(head, name, change) is Runs.NEVER
+            ]
+            covered |= set(lost)
+            if lost:
+                yield TestChange(file.head, None, _constraint_line(file.head), count=len(lost))
+    for name, state in head.items():
+        if name in covered or not (state.skips or not state.built):
+            continue
+        old = base.get(name) or _renamed_test(name, change)
+        first = next((skip.line for skip in state.skips if not skip.subtest), state.symbol.declaration.line)
+        if old is None:
+            was = moved.get(name.rpartition(".")[2])
+            if state.built and state.runs > (Runs.FULLY if was is None else was):
+                yield TestChange(state.symbol.file, state, first, new=was is None)
+        elif state.runs > old.runs:
+            yield TestChange(state.symbol.file, state, first)
+        elif state.runs is old.runs is not Runs.NEVER:
+            for subtest, skip in state.subtests.items():
+                if subtest not in old.subtests and subtest.encode() in old.symbol.source:
+                    yield TestChange(state.symbol.file, state, skip.line, subtest)
+
+
+def _tests_won(change: "PackageChange") -> Iterator[TestChange]:
+    base, head = change.base.tests, change.head.tests
+    covered = set[str]()
+    for file in change.files:
+        if file.entered_target and file.head is not None and file.head.is_test:
+            won = [
+                name
+                for name, state in head.items()
+                if state.symbol.file.path == file.head.path
+                and state.runs < Runs.NEVER
+                and name in base
+                and base[name].runs is Runs.NEVER
+            ]
+            covered |= set(won)
+            if won:
+                yield TestChange(file.head, None, _constraint_line(file.head), count=len(won))
+    for name, state in head.items():
+        old = base.get(name)
+        if old is None or name in covered:
+            continue
+        if state.runs < old.runs:
+            yield TestChange(state.symbol.file, state, state.symbol.declaration.line)
+        elif state.runs is old.runs is not Runs.NEVER:
+            source = state.symbol.source
+            for subtest in old.subtests.keys() - state.subtests.keys():
+                if subtest.encode() in source:
+                    yield TestChange(state.symbol.file, state, state.symbol.declaration.line, subtest)
+
+
+def _runs(tests: Mapping[str, TestState], name: str, change: "PackageChange") -> Runs | None:
+    """What became of a test; None when it is no longer there on any platform."""
+    del change
+    return tests[name].runs if name in tests else None
+
+
+def _renamed_test(name: str, change: "PackageChange") -> TestState | None:
+    """What a test that is new at head was at base under another name."""
+    new = change.head.tests[name].symbol
+    gone = (s for n, s in change.base.tests.items() if n not in change.head.tests)
+    return next((s for s in gone if _same_source(s.symbol.source, new.source)), None)
+
+
+def _same_source(old: bytes, new: bytes) -> bool:
+    shorter, longer = sorted((len(old), len(new)))
+    if shorter < SIMILARITY * longer:
+        return False
+    return SequenceMatcher(None, old.splitlines(), new.splitlines(), autojunk=False).ratio() >= SIMILARITY
+
+
+def _constraint_line(file: GoFile) -> int:
+    return file.facts.constraint.line if file.facts.constraint is not None else 1

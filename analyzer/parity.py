@@ -6,6 +6,7 @@ from functools import cached_property
 from analyzer.classify import REAL, Bodies, Body
 from analyzer.conditions import Scope
 from analyzer.model import Options, PackageParity, Score, Status, Stub, SymbolParity
+from analyzer.skips import TestState, states
 from analyzer.symbols import Package, Symbol
 
 # Mechanisms that exist on Linux only. A stub for one of them is by design: no user on Windows can miss it.
@@ -35,9 +36,9 @@ class View:
         return self._scopes(tests=False)
 
     @cached_property
-    def test_scopes(self) -> tuple[Scope, Scope]:
-        """Likewise in its tests, which see the names of other test files too."""
-        return self._scopes(tests=True)
+    def tests(self) -> dict[str, TestState]:
+        """What the target runs of the package's tests, by name."""
+        return states(self.package.tests, *self._scopes(tests=True))
 
     def _scopes(self, *, tests: bool) -> tuple[Scope, Scope]:
         package, options = self.package, self._options

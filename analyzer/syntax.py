@@ -3,14 +3,16 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
-import tree_sitter_go
-from tree_sitter import Language, Node, Parser, Tree
+from tree_sitter import Node
 
+from analyzer import grammar
 from analyzer.constraint import HeaderConstraint, header_constraint
+from analyzer.grammar import SPECS
 from analyzer.model import SymbolKind
 
-GO = Language(tree_sitter_go.language())
+parse = grammar.parse
 
 _SPACE = re.compile(r"\s+")
 _TEST_LIBRARIES = {
@@ -21,7 +23,6 @@ _TEST_LIBRARIES = {
     "gotest.tools/skip",
 }
 _NO_STATEMENTS = {"comment", "empty_statement"}
-_TYPE_ARGUMENTS = re.compile(r"\[.*\]", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,13 @@ class Declaration:
         return all(part[:1].isupper() for part in self.name.split("."))
 
 
+class Import(NamedTuple):
+    """One import: its path, and the name that the file gives it ("" for the package's own, "_" and "." as they are)."""
+
+    path: str
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What a file says of itself.
@@ -66,26 +74,28 @@ class Facts:
     Attributes:
         package: the name in the package clause; "" when there is none.
         constraint: the build constraint that counts, if any.
-        imports: the import paths.
+        imports: in the order of the file.
         declarations: in the order of the file; ``init`` and ``_`` are left out, Go does not declare them.
+        starts: it has an ``init``, so that merely being built does something.
         broken_line: the first line that is not Go; None when all of it parses.
     """
 
     package: str
     constraint: HeaderConstraint | None
-    imports: tuple[str, ...]
+    imports: tuple[Import, ...]
     declarations: tuple[Declaration, ...]
+    starts: bool
     broken_line: int | None
 
     @property
     def helps_tests(self) -> bool:
         """Whether it is code for tests, by what it imports."""
-        return not _TEST_LIBRARIES.isdisjoint(self.imports)
+        return not _TEST_LIBRARIES.isdisjoint(i.path for i in self.imports)
 
-
-def parse(source: bytes) -> Tree:
-    """The syntax tree of Go source. Malformed source gives a tree with error nodes, never an exception."""
-    return Parser(GO).parse(source)
+    @property
+    def registers(self) -> bool:
+        """Whether merely being built does something: an ``init``, or an import for its effects alone."""
+        return self.starts or any(i.name == "_" for i in self.imports)
 
 
 def text(node: Node | None) -> str:
@@ -115,30 +125,24 @@ def read(source: bytes) -> Facts:
     package, imports, declarations = "", [], []
     for node in root.named_children:
         if node.type == "package_clause":
-            package = text(node.named_children[0]) if node.named_children else ""
+            package = package or text(next(iter(node.named_children), None))
         elif node.type == "import_declaration":
             imports += _imports(node)
         else:
             declarations += _declared(node)
+    starts = any(d.name == "init" and d.kind == "func" for d in declarations)
     kept = tuple(d for d in declarations if d.name not in {"init", "_"} and not d.name.endswith("._"))
-    broken = _first_error(root) if root.has_error else None
-    return Facts(package, header_constraint(source), tuple(imports), kept, broken)
+    return Facts(package, header_constraint(source), tuple(imports), kept, starts, grammar.broken_line(root))
 
 
-def _first_error(root: Node) -> int:
-    """The line of the first error node; only subtrees with errors are entered."""
-    node = root
-    while True:
-        inner = next((child for child in node.children if child.has_error or child.is_error or child.is_missing), None)
-        if inner is None or inner.is_error or inner.is_missing:
-            return (inner or node).start_point.row + 1
-        node = inner
-
-
-def _imports(node: Node) -> list[str]:
+def _imports(node: Node) -> list[Import]:
     specs = [c for c in node.named_children if c.type == "import_spec"]
     specs += [s for c in node.named_children if c.type == "import_spec_list" for s in c.named_children]
-    return [text(spec.child_by_field_name("path")).strip('"`') for spec in specs if spec.type == "import_spec"]
+    return [
+        Import(text(spec.child_by_field_name("path")).strip('"`'), text(spec.child_by_field_name("name")))
+        for spec in specs
+        if spec.type == "import_spec"
+    ]
 
 
 def _declared(node: Node) -> list[Declaration]:
@@ -148,25 +152,35 @@ def _declared(node: Node) -> list[Declaration]:
             return [_function(node, text(node.child_by_field_name("name")), "func")]
         case "method_declaration":
             receiver = receiver_type(node)
-            return [_function(node, f"{receiver}.{text(node.child_by_field_name('name'))}", "method")]
+            name = f"{receiver}.{text(node.child_by_field_name('name'))}"
+            return [_function(node, name, "method")] if receiver else []
         case "type_declaration":
-            specs = [c for c in node.named_children if c.type in {"type_spec", "type_alias"}]
-            return [_plain(spec, text(spec.child_by_field_name("name")), "type") for spec in specs]
+            return [_plain(spec, text(spec.child_by_field_name("name")), "type") for spec in _specs(node)]
         case "const_declaration":
-            return _named_values(node, "const_spec", "const")
+            return _named_values(node, "const")
         case "var_declaration":
-            return _named_values(node, "var_spec", "var")
+            return _named_values(node, "var")
         case _:
             return []
 
 
-def _named_values(node: Node, spec_type: str, kind: SymbolKind) -> list[Declaration]:
-    specs = [c for c in node.named_children if c.type == spec_type]
-    specs += [s for c in node.named_children if c.type == "var_spec_list" for s in c.named_children]
+def _specs(node: Node) -> list[Node]:
+    """The specs of a declaration or a group; the grammar wraps the last one of a group on one line in an error."""
+    found = []
+    work = [node]
+    while work:
+        inner = work.pop()
+        if inner.type in SPECS:
+            found.append(inner)
+        elif inner is node or inner.type == "var_spec_list" or inner.is_error:
+            work += reversed(inner.named_children)
+    return found
+
+
+def _named_values(node: Node, kind: SymbolKind) -> list[Declaration]:
     return [
         _plain(spec, text(name), kind)
-        for spec in specs
-        if spec.type == spec_type
+        for spec in _specs(node)
         for name in spec.children_by_field_name("name")
         if name.type == "identifier" and text(name) != "_"
     ]
@@ -193,11 +207,22 @@ def _function(node: Node, name: str, kind: SymbolKind) -> Declaration:
 
 
 def receiver_type(method: Node) -> str:
-    """The name of a method's receiver type, without pointer stars and type parameters (contract: ``Recv.Method``)."""
+    """The name of a method's receiver type, without pointer stars and type parameters (contract: ``Recv.Method``).
+
+    Empty for a receiver that Go's type checker refuses: none, or a type of another package.
+    """
     receiver = method.child_by_field_name("receiver")
-    for parameter in receiver.named_children if receiver else ():
-        if parameter.type == "parameter_declaration":
-            return _TYPE_ARGUMENTS.sub("", text(parameter.child_by_field_name("type"))).strip("*() \t\n")
+    parameters = [p for p in receiver.named_children if p.type == "parameter_declaration"] if receiver else []
+    kind = parameters[0].child_by_field_name("type") if parameters else None
+    while kind is not None:
+        if kind.type == "type_identifier":
+            return text(kind)
+        if kind.type == "generic_type":
+            kind = kind.child_by_field_name("type")
+        elif kind.type in {"pointer_type", "parenthesized_type"}:
+            kind = next((child for child in kind.named_children if child.type != "comment"), None)
+        else:
+            return ""
     return ""
 
 

@@ -19,6 +19,8 @@ from analyzer.rules import (
     stub_resolved,
     tag_added,
     tag_removed,
+    test_enabled,
+    test_skipped,
 )
 
 
@@ -45,9 +47,11 @@ RULES = tuple(
         stub_added,
         missing_on_windows,
         guard_added,
+        test_skipped,
         stub_resolved,
         implementation_added,
         tag_removed,
         guard_removed,
+        test_enabled,
     )
 )

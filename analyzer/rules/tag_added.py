@@ -14,7 +14,8 @@ What to do
     Exclude only what cannot work on Windows: split the file, or give Windows a counterpart.
 
 Not reported
-    A file whose functions are reported as lost (implementation-lost says it once). When Windows has a counterpart for
+    A file whose functions are reported as lost (implementation-lost says it once), or whose tests are (test-skipped).
+    When Windows has a counterpart for
     all that the file declares, it is a note. A constraint that repeats what the file's name says changes nothing.
 """
 
@@ -30,8 +31,11 @@ ID = "tag-added"
 
 def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
     """The findings of one package."""
+    said = {test.file.path for test in diff.tests.skipped.get(change.dir, ()) if test.state is None}
     for file in change.files:
-        if file.left_target and file.base and file.head and not lost_whole(file, change, diff):
+        if file.head is None or file.head.path in said:
+            continue
+        if file.left_target and file.base and not lost_whole(file, change, diff):
             yield _finding(file.base, file.head, change, diff)
 
 
@@ -66,6 +70,8 @@ def missing(base: GoFile, change: PackageChange, diff: Diff) -> bool:
             for d in f.facts.declarations
         }
         return any(d.name not in kept for d in base.facts.declarations if d.is_function)
+    if base.facts.registers and not base.facts.declarations:
+        return True
     target, reference = change.head.package.target, change.head.package.reference
     return any(
         d.name not in target and d.name in reference and not diff.moved_away(d.name)

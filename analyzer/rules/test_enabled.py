@@ -1,0 +1,48 @@
+"""A test newly runs on Windows.
+
+What it finds
+    A test, a subtest, or a whole test file that was skipped or not built on Windows at base, and runs there at head.
+
+Why it matters on Windows
+    What works there stays so.
+
+Example
+    `skip.If(t, runtime.GOOS == "windows", "FIXME")` is gone.
+
+What to do
+    Nothing.
+
+Not reported
+    A new test; a test that is gone.
+"""
+
+from collections.abc import Iterator
+
+from analyzer.diff import Diff, PackageChange
+from analyzer.model import Finding, Level
+from analyzer.pairs import TestChange
+
+ID = "test-enabled"
+
+
+def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
+    """The findings of one package."""
+    for test in diff.tests.enabled.get(change.dir, ()):
+        yield Finding(
+            ID,
+            Level.IMPROVEMENT,
+            test.file.path,
+            test.line,
+            test.line,
+            "head",
+            test.state.symbol.name if test.state is not None else None,
+            _words(test),
+            change.dir,
+        )
+
+
+def _words(test: TestChange) -> str:
+    if test.state is None:
+        return f"This test file now builds on Windows: {test.count} test{'s' * (test.count != 1)} more there."
+    name = test.state.symbol.name
+    return f"{name} now runs its subtest {test.subtest} on Windows." if test.subtest else f"{name} now runs on Windows."

@@ -1,0 +1,267 @@
+"""What a test does on a platform: it runs, it is skipped, or some of its subtests are."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+from tree_sitter import Node
+
+from analyzer import syntax
+from analyzer.conditions import Scope, Truth
+from analyzer.symbols import Symbol
+from analyzer.syntax import text
+
+_TEST = re.compile(r"^(?:Test|Benchmark|Fuzz|Example)(?:[^a-z]|$)")
+# What a suite runs before each of its tests, or all of them.
+_SET_UP = ("SetUpSuite", "SetUpTest", "SetupSuite", "SetupTest", "SetupSubTest")
+_SKIPS = re.compile(r"\.(?:Skip|Skipf|SkipNow)$")
+_REQUIRES = re.compile(r"requires?$", re.IGNORECASE)
+_SKIPS_IF = re.compile(r"(?:^|\.)(?:skip\.If|[sS]kipIf)$")
+_CASES = {"expression_case", "type_case", "default_case", "communication_case"}
+MAX_DEPTH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A place where a test, or one of its subtests, ends on the target and goes on on the reference.
+
+    Attributes:
+        subtest: the subtest's name as it stands in the source; "" for the test itself.
+        line: in the file, counted from 1.
+        always: on the target it is never passed.
+    """
+
+    subtest: str
+    line: int
+    always: bool
+
+
+def is_test(symbol: Symbol) -> bool:
+    """Whether ``go test``, or a suite, runs the function as a test."""
+    name = symbol.name.rpartition(".")[2]
+    return symbol.file.is_test and symbol.declaration.is_function and bool(_TEST.match(name)) and name != "TestMain"
+
+
+def skips(symbol: Symbol, target: Scope, reference: Scope) -> tuple[Skip, ...]:
+    """Where a test ends early on the target only, its suite's set-up included.
+
+    Args:
+        symbol: the test.
+        target: the names that the package's tests see on the target.
+        reference: likewise on the reference.
+    """
+    found = list(_function(symbol, target, reference, 0))
+    receiver = symbol.name.rpartition(".")[0]
+    for name in _SET_UP if receiver else ():
+        before = target.names.get(f"{receiver}.{name}")
+        if before is not None:
+            found += [Skip("", symbol.declaration.line, s.always) for s in _function(before, target, reference, 1)]
+    return tuple(found)
+
+
+def _function(symbol: Symbol, target: Scope, reference: Scope, depth: int) -> Iterator[Skip]:
+    if depth and not any(word in symbol.source for word in (b"kip", b"equire")):
+        return
+    root = syntax.parse(b"package p\n" + symbol.source).root_node
+    function = next((n for n in root.named_children if n.type.endswith("_declaration")), None)
+    if function is not None:
+        walk = _Walk(target, reference, symbol.declaration.line - 1, depth)
+        at = _At(Truth.YES, Truth.YES, "", {}, own=depth == 0)
+        yield from walk.block(function.child_by_field_name("body"), at)
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    """Where the walk is.
+
+    Attributes:
+        target: whether the target comes here.
+        reference: whether the reference does.
+        subtest: the subtest that it is in; "" for the test itself.
+        local: what local variables were set to.
+        own: a return ends the test, or the subtest, itself.
+    """
+
+    target: Truth
+    reference: Truth
+    subtest: str
+    local: dict[str, Node]
+    own: bool
+
+    def under(self, target: Truth, reference: Truth) -> "_At":
+        """Behind a condition."""
+        mine, theirs = min(self.target, target), min(self.reference, reference)
+        return replace(self, target=mine, reference=theirs, local=dict(self.local))
+
+    @property
+    def lost(self) -> bool:
+        """Whether the target comes here rather than the reference."""
+        return self.target > self.reference
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    target: Scope
+    reference: Scope
+    offset: int
+    depth: int
+
+    def block(self, block: Node | None, at: _At) -> Iterator[Skip]:
+        for node in syntax.statements(block):
+            yield from self._statement(node, at)
+            if node.type == "short_var_declaration":
+                _note(node, at.local)
+
+    def _statement(self, node: Node, at: _At) -> Iterator[Skip]:
+        match node.type:
+            case "if_statement":
+                yield from self._if(node, at)
+            case "expression_switch_statement":
+                for arm in node.named_children:
+                    if arm.type in _CASES:
+                        yield from self.block(arm, self._arm(node, arm, at))
+            case "return_statement":
+                if at.own and at.lost:
+                    yield self._skip(node, at)
+            case "expression_statement" if node.named_children and node.named_children[0].type == "call_expression":
+                yield from self._call(node.named_children[0], at)
+            case "for_statement":
+                inside = replace(at, subtest=at.subtest or _loop(node), own=False, local=dict(at.local))
+                yield from self.block(node.child_by_field_name("body"), inside)
+            case "block":
+                yield from self.block(node, at)
+            case _:
+                pass
+
+    def _skip(self, node: Node, at: _At) -> Skip:
+        return Skip(at.subtest, node.start_point.row + self.offset, at.target is Truth.YES)
+
+    def _arm(self, node: Node, arm: Node, at: _At) -> _At:
+        value = node.child_by_field_name("value")
+        others = [a for a in node.named_children if a.type in _CASES and a.type != "default_case"]
+        worths = [
+            ~max((scope.matches(value, _cases(a), at.local) for a in others), default=Truth.NO)
+            if arm.type == "default_case"
+            else scope.matches(value, _cases(arm), at.local)
+            for scope in (self.target, self.reference)
+        ]
+        return at.under(*worths)
+
+    def _if(self, node: Node, at: _At) -> Iterator[Skip]:
+        start = node.child_by_field_name("initializer")
+        at = replace(at, local=dict(at.local))
+        if start is not None:
+            _note(start, at.local)
+        mine, theirs = self._truths(node.child_by_field_name("condition"), at)
+        yield from self.block(node.child_by_field_name("consequence"), at.under(mine, theirs))
+        other, outside = node.child_by_field_name("alternative"), at.under(~mine, ~theirs)
+        if other is not None:
+            yield from self._if(other, outside) if other.type == "if_statement" else self.block(other, outside)
+
+    def _call(self, call: Node, at: _At) -> Iterator[Skip]:
+        function, arguments = call.child_by_field_name("function"), call.child_by_field_name("arguments")
+        given = [a for a in arguments.named_children if a.type != "comment"] if arguments else []
+        name = text(function)
+        if _SKIPS.search(name):
+            skipped = at
+        elif _SKIPS_IF.search(name) and len(given) > 1:
+            skipped = at.under(*self._truths(given[1], at))
+        elif _REQUIRES.search(name) and given:
+            needs = [self._truths(need, at) for need in given[1:]]
+            skipped = at.under(*(~min((need[side] for need in needs), default=Truth.YES) for side in (0, 1)))
+        else:
+            yield from self._inside(call, given, at)
+            return
+        if skipped.lost:
+            yield self._skip(call, skipped)
+
+    def _inside(self, call: Node, given: Sequence[Node], at: _At) -> Iterator[Skip]:
+        """A subtest, a closure, or a helper of the package that is given the test."""
+        function = call.child_by_field_name("function")
+        name = text(function)
+        run = name.endswith(".Run")
+        closures = [argument for argument in given if argument.type == "func_literal"]
+        for closure in closures:
+            inner = (at.subtest + "/" if at.subtest else "") + text(given[0]) if run else at.subtest
+            inside = replace(at, subtest=inner, own=run, local=dict(at.local))
+            yield from self.block(closure.child_by_field_name("body"), inside)
+        helper = self.target.names.get(name) if function is not None and function.type == "identifier" else None
+        if closures or helper is None or not helper.declaration.is_function or self.depth >= MAX_DEPTH or not given:
+            return
+        for skip in _function(helper, self.target, self.reference, self.depth + 1):
+            if not skip.subtest and at.target is not Truth.NO:
+                line = call.start_point.row + self.offset
+                yield Skip(at.subtest, line, skip.always and at.target is Truth.YES)
+
+    def _truths(self, condition: Node | None, at: _At) -> tuple[Truth, Truth]:
+        return self.target.truth(condition, at.local), self.reference.truth(condition, at.local)
+
+
+def _cases(arm: Node) -> Sequence[Node]:
+    value = arm.child_by_field_name("value")
+    return value.named_children if value is not None else []
+
+
+def _loop(node: Node) -> str:
+    """A name for what a loop over cases does: it is not the whole test."""
+    return "each of " + text(next((c for c in node.named_children if c.type == "range_clause"), None))[-60:]
+
+
+def _note(node: Node, local: dict[str, Node]) -> None:
+    left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+    names, values = left.named_children if left else [], right.named_children if right else []
+    if len(names) == len(values):
+        local.update({text(name): value for name, value in zip(names, values, strict=True)})
+
+
+class Runs(IntEnum):
+    """How much a test is kept from the target."""
+
+    FULLY = 0
+    SOMETIMES = 1
+    NEVER = 2
+
+
+@dataclass(frozen=True, slots=True)
+class TestState:
+    """One test on the target, at one revision.
+
+    Attributes:
+        symbol: its declaration; the one that builds on the target, where there is one.
+        runs: whether the target runs it.
+        built: whether a file that builds on the target has it.
+        skips: where it ends there early.
+    """
+
+    symbol: Symbol
+    runs: Runs
+    built: bool
+    skips: tuple[Skip, ...]
+
+    @property
+    def subtests(self) -> dict[str, Skip]:
+        """The subtests that are skipped, by name."""
+        return {skip.subtest: skip for skip in self.skips if skip.subtest}
+
+
+def states(tests: Iterable[Symbol], target: Scope, reference: Scope) -> dict[str, TestState]:
+    """What the target runs of a package's tests, by name. Of several declarations the best one counts."""
+    found: dict[str, TestState] = {}
+    for symbol in tests:
+        if not is_test(symbol):
+            continue
+        state = _state(symbol, target, reference)
+        known = found.get(symbol.name)
+        if known is None or (state.runs, not state.built) < (known.runs, not known.built):
+            found[symbol.name] = state
+    return found
+
+
+def _state(symbol: Symbol, target: Scope, reference: Scope) -> TestState:
+    if not symbol.file.on_target:
+        return TestState(symbol, Runs.NEVER, built=False, skips=())
+    found = skips(symbol, target, reference) if symbol.file.on_reference else ()
+    whole = [skip.always for skip in found if not skip.subtest]
+    runs = Runs.NEVER if any(whole) else Runs.SOMETIMES if whole else Runs.FULLY
+    return TestState(symbol, runs, built=True, skips=found)
