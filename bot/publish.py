@@ -74,11 +74,13 @@ def digest(check: Check) -> str:
 async def _comment(
     github: Installation, number: int, report: Report, may_write: Callable[[], Awaitable[None]]
 ) -> Literal["created", "edited", "unchanged", "none"]:
+    body = report.resolved if report.comment is None else report.comment
+    if body is None:
+        return "none"
     ours = await _ours(github, number)
     if not ours and report.comment is None:
         return "none"
     done: Literal["created", "edited", "unchanged"] = "unchanged"
-    body = report.resolved if report.comment is None else report.comment
     if not ours:
         await may_write()
         created = await github.create_comment(number, body)

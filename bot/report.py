@@ -70,12 +70,12 @@ class Report:
 
     Attributes:
         comment: the comment's body, or None when nothing is worth a comment.
-        resolved: the body for a comment that is already there when ``comment`` is None.
+        resolved: the body for a comment that is already there when ``comment`` is None; None leaves it as it is.
         check: the check run.
     """
 
     comment: str | None
-    resolved: str
+    resolved: str | None
     check: Check
 
 
@@ -143,12 +143,12 @@ def internal_error(delivery: str) -> Report:
         "winparity failed on this commit, which says nothing about the change. It will look again at the next push, or "
         f"when the delivery {code(delivery)} is sent again."
     )
-    return Report(None, "", Check("neutral", "winparity failed; the change was not checked", summary, ""))
+    return Report(None, None, Check("neutral", "winparity failed; the change was not checked", summary, ""))
 
 
 def unreadable_source(reason: str) -> Report:
     """What to show when git could not give the source."""
-    return Report(None, "", Check("neutral", "The source could not be read", plain(reason), ""))
+    return Report(None, None, Check("neutral", "The source could not be read", plain(reason), ""))
 
 
 def _speaks(analysis: Analysis, mode: Comment) -> bool:

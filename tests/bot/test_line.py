@@ -1,0 +1,573 @@
+"""Conversations: a signed webhook goes in, and what the pull request shows comes out. All parts are real."""
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+import bot.github
+import bot.queue
+import bot.worker
+from bot.config import MAX_BODY_BYTES, Settings
+from bot.demo.github import PullState, RepositoryState, StandIn
+from bot.demo.sample import commit, git
+from bot.ids import Sha
+from bot.queue import PENDING, QUEUE, Jobs
+from bot.report import CHECK_NAME, MARKER
+from bot.web import listening
+from bot.worker import working
+from tests.bot.conftest import APP_ID, INSTALLATION, NAME
+from tests.bot.rendered import references, rendered, unbalanced
+
+# The queue engine calls what redis-py calls deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning:saq.queue.redis")
+
+Tree = dict[str, str]
+
+PATIENCE = 20.0
+REAL = """package vol
+
+import "os"
+
+// Free says how much room is left.
+func Free(name string) (int64, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+"""
+STUB = """package vol
+
+import "errors"
+
+// Free says how much room is left.
+func Free(name string) (int64, error) {
+	return 0, errors.New("free space is not supported on Windows")
+}
+"""
+BASE: Tree = {"README.md": "# Berth\n", "vol/free_linux.go": REAL, "vol/free_windows.go": REAL}
+LOST: Tree = {**BASE, "vol/free_windows.go": STUB}
+LOST_MORE: Tree = {
+    **LOST,
+    "pad/pad_linux.go": REAL.replace("vol", "pad"),
+    "pad/pad_windows.go": STUB.replace("vol", "pad"),
+}
+HARMLESS: Tree = {**BASE, "vol/doc.go": "// Package vol has volumes.\npackage vol\n"}
+DOCUMENTS: Tree = {**BASE, "README.md": "# Berth, a container engine\n"}
+MALFORMED: Tree = {**BASE, "vol/new_windows.go": "package vol\n\nfunc Free(( {\n"}
+
+
+@dataclass
+class Line:
+    """The bot, and GitHub beside it."""
+
+    github: StandIn
+    repository: RepositoryState
+    jobs: Jobs
+    web: str
+    settings: Settings
+    redis_url: str
+    fork_point: Sha
+
+    async def open(self, tree: Tree, head_repo: str = "") -> PullState:
+        return self.github.open_pull(NAME, "main", await self.commit(tree), head_repo)
+
+    async def commit(self, tree: Tree) -> Sha:
+        return await asyncio.to_thread(commit, self.repository.git_dir, tree, "a change", self.fork_point)
+
+    async def push(self, pull: PullState, tree: Tree) -> None:
+        self.github.push(NAME, pull.number, await self.commit(tree))
+
+    async def send(self, action: str, pull: PullState, delivery: str = "", **headers: str) -> int:
+        payload = self.github.payload(action, NAME, pull.number)
+        known = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.github.deliver(f"{self.web}/webhook", "pull_request", payload, delivery, known)
+
+    async def hear(self, action: str, pull: PullState, delivery: str = "") -> None:
+        """One event, from its delivery to the end of all work."""
+        assert await self.send(action, pull, delivery) == 202
+        await self.quiet()
+
+    async def quiet(self) -> None:
+        redis = self.jobs.redis
+        async with asyncio.timeout(PATIENCE):
+            while await redis.hlen(PENDING) or await redis.zcard(f"saq:{QUEUE}:incomplete"):  # noqa: ASYNC110 - others work
+                await asyncio.sleep(0.005)
+
+    async def queued(self) -> set[bytes]:
+        """The names of all that is known of events."""
+        return {name for name in await self.jobs.redis.keys("*") if name.startswith((b"wp:", b"saq:job:"))}
+
+    @property
+    def writes(self) -> list[str]:
+        return [
+            f"{c.method} {c.path}" for c in self.github.calls if c.method != "GET" and not c.path.startswith("/app/")
+        ]
+
+    def bodies(self, pull: PullState) -> list[str]:
+        return [comment["body"] for comment in self.repository.comments if comment["number"] == pull.number]
+
+    def runs(self, head: str | None = None) -> list[dict[str, Any]]:
+        return [run for run in self.repository.check_runs if head in {None, run["head_sha"]}]
+
+
+@pytest.fixture
+async def line(  # noqa: PLR0917 - pytest gives fixtures by name
+    standin: StandIn, settings: Settings, valkey: str, jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Line]:
+    """A web server and a worker on one store. Waiting for a GitHub that is away is shortened."""
+    monkeypatch.setattr(bot.github, "READ_RETRIES", ())
+    for module in (bot.github, bot.worker):
+        monkeypatch.setattr(module, "BROKEN_WAIT", 0.0)
+    monkeypatch.setattr(bot.queue, "RETRY_DELAY", 0.01)
+    folder = tmp_path / "repository.git"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--bare", ".")
+    base = await asyncio.to_thread(commit, folder, BASE, "base")
+    git(folder, "update-ref", "refs/heads/main", base)
+    git(folder, "update-ref", "refs/heads/other", base)
+    repository = standin.add_repository(NAME, folder, INSTALLATION)
+    here = replace(settings, host="127.0.0.1", port=0)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(working(here, valkey))
+        url = await stack.enter_async_context(listening(here, valkey))
+        yield Line(standin, repository, jobs, url, here, valkey, base)
+
+
+# From the first event to the last.
+
+
+async def test_a_first_event_leaves_one_comment_and_one_check_run(line: Line) -> None:
+    pull = await line.open(LOST)
+    await line.hear("opened", pull)
+    [body] = line.bodies(pull)
+    assert body.startswith(MARKER)
+    assert "`Free`" in body
+    assert "vol/free_windows.go" in body
+    [run] = line.runs()
+    assert (run["name"], run["status"], run["conclusion"]) == (CHECK_NAME, "completed", "failure")
+    assert (run["head_sha"], run["app"]["id"]) == (pull.head, APP_ID)
+    [annotation] = run["annotations"]
+    assert (annotation["path"], annotation["annotation_level"]) == ("vol/free_windows.go", "failure")
+    assert (annotation["title"], annotation["start_line"]) == ("implementation-lost", 6)
+
+
+@pytest.mark.parametrize("action", ["opened", "reopened", "synchronize", "ready_for_review", "edited"])
+async def test_each_action_that_matters_is_answered(line: Line, action: str) -> None:
+    pull = await line.open(LOST)
+    await line.hear(action, pull)
+    assert len(line.bodies(pull)) == len(line.runs()) == 1
+
+
+async def test_an_event_costs_just_these_requests(line: Line) -> None:
+    pull = await line.open(LOST)
+    await line.hear("opened", pull)
+    repo, calls = "/repos/example/berth", line.github.calls
+    assert [
+        (call.method, call.path.replace(pull.head, "HEAD").replace(line.fork_point, "BASE"), call.status)
+        for call in calls
+    ] == [
+        ("POST", f"/app/installations/{INSTALLATION}/access_tokens", 201),
+        ("GET", f"{repo}/pulls/1", 200),
+        ("GET", f"{repo}/compare/BASE...HEAD", 200),
+        ("GET", f"{repo}/commits/HEAD/check-runs", 200),
+        ("GET", f"{repo}/pulls/1", 304),
+        ("POST", f"{repo}/check-runs", 201),
+        ("GET", f"{repo}/issues/1/comments", 200),
+        ("POST", f"{repo}/issues/1/comments", 201),
+        ("GET", f"{repo}/issues/1/comments", 200),
+    ]
+    git_calls = [(call.method, call.path.rpartition("/")[2], call.status) for call in line.github.git_calls]
+    fetch = [("GET", "refs", 200), ("POST", "git-upload-pack", 200)]
+    assert git_calls == fetch * 2, "commits and trees, then blobs"
+
+
+async def test_an_event_that_changes_nothing_costs_just_these_requests(line: Line) -> None:
+    pull = await line.open(LOST)
+    await line.hear("opened", pull)
+    before, git_before = len(line.github.calls), len(line.github.git_calls)
+    await line.hear("reopened", pull)
+    repo, calls = "/repos/example/berth", line.github.calls[before:]
+    assert [
+        (call.method, call.path.replace(pull.head, "HEAD").replace(line.fork_point, "BASE"), call.status)
+        for call in calls
+    ] == [
+        ("GET", f"{repo}/pulls/1", 304),
+        ("GET", f"{repo}/compare/BASE...HEAD", 304),
+        ("GET", f"{repo}/commits/HEAD/check-runs", 200),
+        ("GET", f"{repo}/issues/1/comments", 304),
+    ]
+    assert len(line.github.git_calls) == git_before
+
+
+async def test_a_redelivery_of_what_is_done_asks_nothing(line: Line) -> None:
+    pull = await line.open(LOST)
+    await line.hear("opened", pull, "the-delivery")
+    before = len(line.github.calls)
+    await line.hear("opened", pull, "the-delivery")
+    assert len(line.github.calls) == before
+
+
+async def test_a_push_edits_the_comment_and_makes_a_run_on_the_new_head(line: Line) -> None:
+    pull = await line.open(LOST)
+    await line.hear("opened", pull)
+    first, [before] = pull.head, line.bodies(pull)
+    await line.push(pull, LOST_MORE)
+    await line.hear("synchronize", pull)
+    [after] = line.bodies(pull)
+    assert after != before
+    assert first not in after
+    assert [run["head_sha"] for run in line.runs()] == [first, pull.head]
+
+
+async def test_findings_vanish_and_come_back_in_one_comment(line: Line) -> None:
+    pull = await line.open(LOST)
+    await line.hear("opened", pull)
+    [lost] = line.bodies(pull)
+    await line.push(pull, HARMLESS)
+    await line.hear("synchronize", pull)
+    [resolved] = line.bodies(pull)
+    assert "resolved" in resolved
+    assert "`Free`" not in resolved
+    await line.push(pull, LOST)
+    await line.hear("synchronize", pull)
+    assert line.bodies(pull) == [lost]
+    assert [run["conclusion"] for run in line.runs()] == ["failure", "success", "failure"][: len(line.runs())]
+    assert len([write for write in line.writes if write.startswith("POST /repos/example/berth/issues")]) == 1
+
+
+async def test_a_comment_that_a_person_deleted_is_made_again_once(line: Line) -> None:
+    pull = await line.open(LOST)
+    await line.hear("opened", pull)
+    line.repository.comments.clear()
+    await line.hear("reopened", pull)
+    assert len(line.bodies(pull)) == 1
+
+
+@pytest.mark.parametrize(
+    ("tree", "conclusion"), [(DOCUMENTS, "success"), (HARMLESS, "success"), (MALFORMED, "neutral")]
+)
+async def test_what_is_no_news_is_not_commented_on(line: Line, tree: Tree, conclusion: str) -> None:
+    pull = await line.open(tree)
+    await line.hear("opened", pull)
+    [run] = line.runs()
+    assert (run["status"], run["conclusion"]) == ("completed", conclusion)
+    assert line.bodies(pull) == []
+
+
+async def test_a_malformed_file_is_named(line: Line) -> None:
+    pull = await line.open({**MALFORMED, "vol/free_windows.go": STUB})
+    await line.hear("opened", pull)
+    [run] = line.runs()
+    assert "vol/new_windows.go" in run["output"]["summary"]
+    assert run["conclusion"] != "success"
+
+
+async def test_a_fork_is_answered_on_the_base_repository(line: Line) -> None:
+    """Its head is known to the base repository by refs/pull/N/head only."""
+    pull = await line.open(LOST, head_repo="stranger/berth")
+    await line.hear("opened", pull)
+    assert len(line.bodies(pull)) == 1
+    assert line.runs()[0]["head_sha"] == pull.head
+    assert {call.path.split("/")[1] for call in line.github.git_calls} == {"example"}
+
+
+async def test_another_base_is_another_comparison(line: Line) -> None:
+    pull = await line.open(LOST)
+    await line.hear("opened", pull)
+    lost = await line.commit(LOST)
+    git(line.repository.git_dir, "update-ref", "refs/heads/other", lost)
+    pull.base_ref = "other"
+    line.github.push(
+        NAME,
+        pull.number,
+        await asyncio.to_thread(commit, line.repository.git_dir, {**LOST, "x.go": "package x\n"}, "x", lost),
+    )
+    await line.hear("edited", pull)
+    [body] = line.bodies(pull)
+    assert "resolved" in body
+    assert line.runs(pull.head)[0]["conclusion"] == "success"
+
+
+async def test_another_title_is_no_work(line: Line) -> None:
+    pull = await line.open(LOST)
+    payload = {**line.github.payload("edited", NAME, pull.number), "changes": {"title": {"from": "x"}}}
+    assert await line.github.deliver(f"{line.web}/webhook", "pull_request", payload) == 200
+    await line.quiet()
+    assert line.github.calls == []
+
+
+async def test_two_pull_requests_do_not_mix(line: Line) -> None:
+    bad, good = await line.open(LOST), await line.open(DOCUMENTS)
+    assert {await line.send("opened", bad), await line.send("opened", good)} == {202}
+    await line.quiet()
+    assert (len(line.bodies(bad)), line.bodies(good)) == (1, [])
+    assert {run["head_sha"]: run["conclusion"] for run in line.runs()} == {bad.head: "failure", good.head: "success"}
+
+
+# What comes between.
+
+
+async def test_a_closed_pull_request_is_left_alone(line: Line) -> None:
+    pull = await line.open(LOST)
+    line.github.close(NAME, pull.number)
+    await line.hear("synchronize", pull)
+    assert line.writes == []
+
+
+def _once(line: Line, part: str, act: Callable[[], None]) -> None:
+    """Let something happen just before GitHub answers a request."""
+
+    def hook(method: str, path: str) -> None:
+        if part in f"{method} {path}":
+            line.github.on_call = None
+            act()
+
+    line.github.on_call = hook
+
+
+BETWEEN = ["/compare/", ".git/git-upload-pack", "/check-runs"]
+
+
+@pytest.mark.parametrize("part", BETWEEN)
+async def test_one_that_closes_meanwhile_is_left_alone(line: Line, part: str) -> None:
+    pull = await line.open(LOST)
+    _once(line, part, lambda: line.github.close(NAME, pull.number))
+    await line.hear("opened", pull)
+    assert line.github.on_call is None
+    assert line.writes == []
+
+
+@pytest.mark.parametrize("part", BETWEEN)
+async def test_the_result_of_a_replaced_head_is_not_shown(line: Line, part: str) -> None:
+    pull = await line.open(LOST)
+    stale, newer = pull.head, await line.commit(LOST_MORE)
+    _once(line, part, lambda: line.github.push(NAME, pull.number, newer))
+    await line.hear("opened", pull)
+    assert line.writes == []
+    await line.hear("synchronize", pull)
+    assert [run["head_sha"] for run in line.runs()] == [newer]
+    [body] = line.bodies(pull)
+    assert stale not in body
+
+
+async def test_an_event_during_a_job_is_answered_by_one_more(line: Line) -> None:
+    pull = await line.open(LOST)
+    newer = await line.commit(HARMLESS)
+    sent: list[asyncio.Task[int]] = []
+
+    def push_and_tell() -> None:
+        line.github.push(NAME, pull.number, newer)
+        sent.append(asyncio.create_task(line.send("synchronize", pull)))
+
+    _once(line, "POST /repos/example/berth/issues", push_and_tell)
+    assert await line.send("opened", pull) == 202
+    async with asyncio.timeout(PATIENCE):
+        while not sent:  # noqa: ASYNC110 - the request comes from a worker
+            await asyncio.sleep(0.005)
+    assert await sent[0] == 202
+    await line.quiet()
+    [body] = line.bodies(pull)
+    assert "resolved" in body
+    assert line.runs(newer)[0]["conclusion"] == "success"
+
+
+async def test_duplicates_at_the_same_time_are_one(line: Line) -> None:
+    pull = await line.open(LOST)
+    deliveries = [*["the-same"] * 5, *(f"another-{n}" for n in range(5))]
+    statuses = await asyncio.gather(*(line.send("opened", pull, delivery) for delivery in deliveries))
+    await line.quiet()
+    assert set(statuses) == {202}
+    assert len(line.bodies(pull)) == len(line.runs()) == 1
+    assert len(line.writes) == 2
+
+
+async def test_two_workers_write_one_comment(line: Line) -> None:
+    pull = await line.open(LOST)
+    async with working(line.settings, line.redis_url):
+        for _ in range(3):
+            await asyncio.gather(*(line.send("synchronize", pull) for _ in range(4)))
+            await line.quiet()
+    assert len(line.bodies(pull)) == len(line.runs()) == 1
+    assert len(line.writes) == 2
+
+
+# Who is not believed.
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X_Hub_Signature_256": ""},
+        {"X_Hub_Signature_256": "", "X_Hub_Signature": ""},
+        {"X_Hub_Signature_256": "sha256=" + "0" * 64},
+        {"X_Hub_Signature_256": "0" * 64},
+    ],
+    ids=["only SHA-1", "unsigned", "wrong", "no algorithm"],
+)
+async def test_what_is_not_signed_is_refused_and_not_kept(line: Line, headers: dict[str, str]) -> None:
+    assert await line.send("opened", await line.open(LOST), **headers) == 401
+    assert await line.queued() == set()
+    assert line.github.calls == []
+
+
+async def test_what_is_too_large_is_refused_and_not_kept(line: Line) -> None:
+    pull = await line.open(LOST)
+    async with aiohttp.ClientSession() as session:
+        answer = await session.post(f"{line.web}/webhook", data=io.BytesIO(bytes(MAX_BODY_BYTES + 1)))
+        assert answer.status == 413
+    assert await line.queued() == set()
+    await line.hear("opened", pull)
+    assert len(line.runs()) == 1, "the server still answers"
+
+
+# What goes wrong.
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("part", "status", "headers"),
+    [
+        ("GET /repos/example/berth/pulls", 500, {}),
+        ("GET /repos/example/berth/compare", 502, {}),
+        ("POST /repos/example/berth/check-runs", 503, {}),
+        ("POST /repos/example/berth/issues", 502, {}),
+        ("POST /repos/example/berth/issues", 403, {"Retry-After": "1"}),
+        ("POST /app/installations", 500, {}),
+    ],
+)
+async def test_a_github_that_is_busy_is_asked_again(
+    line: Line, part: str, status: int, headers: dict[str, str]
+) -> None:
+    line.github.refuse_next(part, status, headers)
+    pull = await line.open(LOST)
+    await line.hear("opened", pull)
+    assert len(line.bodies(pull)) == len(line.runs()) == 1
+
+
+@pytest.mark.slow
+async def test_a_git_server_that_fails_is_asked_again(line: Line) -> None:
+    def fail() -> None:
+        raise web.HTTPBadGateway
+
+    _once(line, ".git/git-upload-pack", fail)
+    pull = await line.open(LOST)
+    await line.hear("opened", pull)
+    assert line.github.on_call is None
+    assert len(line.bodies(pull)) == len(line.runs()) == 1
+
+
+async def test_a_refusal_ends_the_job(line: Line) -> None:
+    words = json.dumps({"message": "Resource not accessible by integration"})
+    line.github.refuse_next("POST /repos/example/berth/check-runs", 403, body=words)
+    pull = await line.open(LOST)
+    await line.hear("opened", pull, "the-delivery")
+    assert await line.jobs.is_finished("the-delivery")
+    assert line.bodies(pull) == []
+
+
+async def test_a_refusal_is_no_answer_to_the_next_event(line: Line) -> None:
+    line.github.refuse_next("GET /repos/example/berth/pulls", 404)
+    pull = await line.open(LOST)
+    await line.hear("opened", pull)
+    await line.hear("synchronize", pull)
+    assert len(line.bodies(pull)) == len(line.runs()) == 1
+
+
+@pytest.mark.slow
+async def test_a_bug_of_ours_is_confessed_in_grey(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def fail(*_: object) -> None:
+        tried.append(1)
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bot.worker, "analyze", fail)
+        patch.setattr(bot.queue, "RETRIES", 2)
+        pull = await line.open(LOST)
+        await line.hear("opened", pull, "the-delivery")
+    assert len(tried) == 2
+    [run] = line.runs()
+    assert (run["status"], run["conclusion"]) == ("completed", "neutral")
+    assert "the-delivery" in run["output"]["summary"]
+    assert line.bodies(pull) == []
+    await line.hear("opened", pull, "the-delivery")
+    assert line.runs()[-1]["conclusion"] == "failure", "sent again, it is worked on again"
+
+
+@pytest.mark.slow
+async def test_a_bug_of_ours_leaves_an_older_comment_as_it_is(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    pull = await line.open(LOST)
+    await line.hear("opened", pull)
+    before = line.bodies(pull)
+    monkeypatch.setattr(bot.worker, "analyze", None)
+    monkeypatch.setattr(bot.queue, "RETRIES", 1)
+    await line.push(pull, LOST_MORE)
+    await line.hear("synchronize", pull)
+    assert line.runs(pull.head)[0]["conclusion"] == "neutral"
+    assert line.bodies(pull) == before
+    assert [call.status for call in line.github.calls if call.status >= 400] == []
+
+
+@pytest.mark.slow
+async def test_a_job_that_fails_does_not_stop_the_others(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = bot.worker.analyze
+    bad, good = await line.open(LOST), await line.open(LOST_MORE)
+
+    def fail_for_one(base: Any, head: Any) -> Any:
+        if head.rev == bad.head:
+            raise ZeroDivisionError
+        return real(base, head)
+
+    monkeypatch.setattr(bot.worker, "analyze", fail_for_one)
+    monkeypatch.setattr(bot.queue, "RETRIES", 1)
+    await asyncio.gather(line.send("opened", bad), line.send("opened", good))
+    await line.quiet()
+    assert {run["head_sha"]: run["conclusion"] for run in line.runs()} == {bad.head: "neutral", good.head: "failure"}
+
+
+# Hostile text.
+
+OUR_HTML = {MARKER, "<br>", "<sub>", "</sub>", "<details><summary>What to do</summary>", "</details>"}
+
+HOSTILE = (
+    "@octocat #1 GH-1 www.evil.example <script>alert(1)</script> [x](http://evil.example) ![i](u) `` ` *b* _i_ ~~s~~ "
+    "|t| $m$ :tada: &amp; \\ </details> <!-- 0123456789abcdef0123456789abcdef01234567"
+)
+
+
+async def test_hostile_names_stay_text(line: Line) -> None:
+    folder = HOSTILE.replace("/", "%")
+    name = folder.replace(".", "")  # Go reads a file's name up to its first dot
+    real = REAL.replace("vol", "x").replace("Free", "Deadbeef1234")
+    before = {**BASE, f"{folder}/{name}_windows.go": real, f"{folder}/x_linux.go": real}
+    after = {
+        **before,
+        f"{folder}/{name}_windows.go": STUB.replace("vol", "x").replace("Free", "Deadbeef1234"),
+        f"x{folder}/broken.go": "package x\n\nfunc ((\n",
+    }
+    line.fork_point = await line.commit(before)
+    git(line.repository.git_dir, "update-ref", "refs/heads/main", line.fork_point)
+    pull = await line.open(after)
+    await line.hear("opened", pull)
+    [body] = line.bodies(pull)
+    [run] = line.runs()
+    for markdown in (body, run["output"]["summary"], run["output"]["text"]):
+        assert "evil" in markdown
+        shown = rendered(markdown)
+        allowed = f"{line.settings.git_url}/{NAME.lower()}/"
+        assert [link for link in shown.links if not link.startswith(allowed)] == []
+        assert [html for html in shown.html if html.strip() not in OUR_HTML] == []
+        assert unbalanced(shown.html) == []
+        assert references(shown.text.replace(line.fork_point[:7], "").replace(pull.head[:7], "")) == []
