@@ -77,10 +77,11 @@ class Bodies:
             self._known[name] = REAL  # a function that calls itself does something
             symbol = self._names.get(name)
             if symbol is not None and symbol.declaration.is_function and symbol.declaration.has_body:
-                self._known[name] = self._judge(symbol)
+                self._known[name] = self.judge(symbol)
         return self._known[name]
 
-    def _judge(self, symbol: Symbol) -> Body:
+    def judge(self, symbol: Symbol) -> Body:
+        """What a function is, whether or not it is the one that its name stands for."""
         root = syntax.parse(b"package p\n" + symbol.source).root_node
         node = next((n for n in root.named_children if n.type.endswith("_declaration")), None)
         if node is None or root.has_error:

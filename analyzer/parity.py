@@ -1,6 +1,7 @@
 """What each symbol of a package is on the target, and the score: the table behind scan, dashboard and rules."""
 
 import re
+from collections.abc import Iterator
 from functools import cached_property
 
 from analyzer.classify import REAL, Bodies, Body
@@ -16,8 +17,22 @@ _LINUX_CONCEPTS = frozenset(
     "mqueue ipc oom sysctl sysctls rlimit rlimits ulimit ulimits iptables ip6tables nftables firewall firewalld "
     "netlink capabilities caps proc procfs ptrace overlay overlayfs overlay2 btrfs zfs devmapper devicemapper aufs "
     "systemd umask chown lchown fchown chmod xattr xattrs lxattr inotify realtime subreaper dbus mountinfo "
-    "mknod mkdev umount unmount mounts tmpfs devpts sched fuse loopback".split()
+    "mknod mkdev umount unmount mounts devpts sched fuse loopback".split()
 )
+# Work that has no meaning elsewhere, in the text of a function.
+_LINUX_WORK = re.compile(
+    rb"apparmor|selinux|seccomp|cgroup|oom_?score|/proc/|/sys/|systemd|umask|userns|rootless|xattr|netlink|iptables"
+    rb"|nftables|ptrace|prctl|rlimit|sysctl|unmount\b|syscall\.Mount|unix\.Mount|label\.",
+    re.IGNORECASE,
+)
+# A comment that admits that something is left out.
+_ADMITS = re.compile(
+    r"\b(?:TODO|FIXME|XXX|not (?:yet )?(?:supported|implemented|available)|unsupported|unimplemented|not yet|"
+    r"(?:does|do|doesn't|don't|cannot|can't) (?:not )?support|no support|no equivalent|for now)\b",
+    re.IGNORECASE,
+)
+# A function that says whether there is something.
+_CAPABILITY = re.compile(r"[sS]upport(?:s|ed)?(?:$|[A-Z])|^[cC]an[A-Z]|Available$")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
 
 
@@ -70,9 +85,23 @@ class View:
         return body is not None and body.nil_error and self.twin_works(name)
 
     def gap(self, name: str) -> bool:
-        """Whether a user or a caller on the target can miss what the stub, or the absence, leaves undone."""
+        """Whether a user or a caller on the target can miss what the stub, or the absence, leaves undone.
+
+        Where it is not sure, the answer is no. A refusal is seen by whoever asks. A stub that says nothing is a gap when
+        its comment admits it, when it denies a capability, or when it hides work that can fail and is not Linux's own.
+        """
         symbol = self.package.target.get(name) or self.package.reference.get(name)
-        return symbol is not None and self.twin_works(name) and not linux_concept(symbol) and self._asked_for(symbol)
+        if symbol is None or symbol.file.facts.helps_tests or not self.twin_works(name):
+            return False
+        if linux_concept(symbol) or not self._asked_for(symbol):
+            return False
+        body = self.body(name)
+        if body is None or body.stub in {Stub.ERROR, Stub.PANIC}:
+            return True
+        twin = self.package.reference.get(name)
+        admits = bool(_ADMITS.search(comments(symbol))) or bool(_CAPABILITY.search(name))
+        hides = body.nil_error and twin is not None and not _LINUX_WORK.search(twin.source)
+        return admits or hides
 
     def _asked_for(self, symbol: Symbol) -> bool:
         """Whether code that builds on the target names the symbol, or other packages may."""
@@ -139,7 +168,17 @@ class View:
         """The package's whole table, sorted by name."""
         names = sorted({*self.package.target, *self.package.reference})
         total = sum((self.score(name) for name in names), Score())
-        return PackageParity(self.package.dir, total, tuple(self.status(name) for name in names))
+        return PackageParity(self.package.dir, total, (*(self.status(name) for name in names), *self._inits()))
+
+    def _inits(self) -> Iterator[SymbolParity]:
+        """The ``init`` functions of files that only the target builds. They have no twins, so they never count."""
+        for file in self.package.files.values():
+            if file.on_target and not file.on_reference and not file.is_test:
+                for declaration in file.facts.inits:
+                    symbol = Symbol(declaration, file)
+                    stub = self._target.judge(symbol).stub
+                    status = Status.STUB if stub else Status.WINDOWS_ONLY
+                    yield SymbolParity(symbol.name, "func", status, stub, windows=symbol.place)
 
 
 def names_linux_concept(text: str) -> bool:
@@ -159,3 +198,15 @@ def linux_concept(symbol: Symbol) -> bool:
 def stub_kind(body: Body | None) -> Stub | None:
     """The stub of a body that may be absent."""
     return body.stub if body else None
+
+
+def comments(symbol: Symbol) -> str:
+    """The comments right above a declaration and in it, as one line each."""
+    content = symbol.file.source.content
+    above: list[str] = []
+    for line in reversed(content[: symbol.declaration.start].decode(errors="replace").split("\n")[:-1]):
+        if not line.lstrip().startswith("//"):
+            break
+        above.append(line)
+    inside = re.findall(r"//.*", symbol.source.decode(errors="replace"))
+    return "\n".join([*above, *inside])

@@ -76,7 +76,7 @@ class Facts:
         constraint: the build constraint that counts, if any.
         imports: in the order of the file.
         declarations: in the order of the file; ``init`` and ``_`` are left out, Go does not declare them.
-        starts: it has an ``init``, so that merely being built does something.
+        inits: the ``init`` functions, which run merely because the file is built.
         broken_line: the first line that is not Go; None when all of it parses.
     """
 
@@ -84,7 +84,7 @@ class Facts:
     constraint: HeaderConstraint | None
     imports: tuple[Import, ...]
     declarations: tuple[Declaration, ...]
-    starts: bool
+    inits: tuple[Declaration, ...]
     broken_line: int | None
 
     @property
@@ -95,7 +95,7 @@ class Facts:
     @property
     def registers(self) -> bool:
         """Whether merely being built does something: an ``init``, or an import for its effects alone."""
-        return self.starts or any(i.name == "_" for i in self.imports)
+        return bool(self.inits) or any(i.name == "_" for i in self.imports)
 
 
 def text(node: Node | None) -> str:
@@ -130,9 +130,9 @@ def read(source: bytes) -> Facts:
             imports += _imports(node)
         else:
             declarations += _declared(node)
-    starts = any(d.name == "init" and d.kind == "func" for d in declarations)
+    inits = tuple(d for d in declarations if d.name == "init" and d.kind == "func")
     kept = tuple(d for d in declarations if d.name not in {"init", "_"} and not d.name.endswith("._"))
-    return Facts(package, header_constraint(source), tuple(imports), kept, starts, grammar.broken_line(root))
+    return Facts(package, header_constraint(source), tuple(imports), kept, inits, grammar.broken_line(root))
 
 
 def _imports(node: Node) -> list[Import]:
