@@ -8,7 +8,7 @@ from tree_sitter import Language, Node, Parser, Tree
 GO = Language(tree_sitter_go.language())
 
 # What tree-sitter-go 0.25 cannot read yet: a method with type parameters (Go 1.27) and new of a value (Go 1.26).
-_GENERIC_METHOD = re.compile(rb"^func[ \t]*\([^()]*\)[ \t]*\w+[ \t]*(?=\[)", re.MULTILINE)
+_GENERIC_METHOD = re.compile(rb"(?:^|;)[ \t]*func[ \t]*\((?:[^()]|\([^()]*\))*+\)[ \t]*[\w\x80-\xff]+[ \t]*(?=\[)", re.MULTILINE)
 _BRACKET = re.compile(rb"[\[\]]")
 _NOT_A_LINE_END = re.compile(rb"[^\n]")
 _NEW_OF_VALUE = re.compile(
@@ -93,20 +93,25 @@ def _first_error(root: Node) -> int | None:
     work = [root] if root.has_error else []
     while work:
         node = work.pop()
-        if (node.is_error or node.is_missing) and node.parent is not None and not _harmless(node):
+        if (node.is_error and node is not root) or node.is_missing:
             return node.start_point.row + 1
-        work += [child for child in reversed(node.children) if child.has_error or child.is_error or child.is_missing]
+        children = node.children
+        work += [
+            child
+            for at, child in reversed([*enumerate(children)])
+            if (child.has_error or child.is_missing) and not _harmless(child, _after(children, at), top=node is root)
+        ]
     return root.end_point.row + 1 if root.is_error else None
 
 
-def _harmless(node: Node) -> bool:
+def _after(siblings: list[Node], at: int) -> Node | None:
+    return next((node for node in siblings[at + 1 : at + 3] if node.type != "comment"), None)
+
+
+def _harmless(node: Node, after: Node | None, *, top: bool) -> bool:
     """Whether Go reads what the grammar stumbles over: no line end before a closing parenthesis or the file's end."""
-    after = node.next_sibling
-    while after is not None and after.type == "comment":
-        after = after.next_sibling
-    top = node.parent is None or node.parent.parent is None
     if not (after is None if top else after is not None and after.type == ")"):
         return False
     if node.is_missing:
         return node.type == _LINE_END
-    return node.child_count == 1 and node.children[0].type in SPECS
+    return node.is_error and node.child_count == 1 and node.children[0].type in SPECS
