@@ -1,7 +1,10 @@
 """The Windows support of Go source: values in, values out. No I/O, no clock, no environment (ruff.toml enforces it)."""
 
-from analyzer.diff import compare
-from analyzer.model import Analysis, Finding, Level, Options, Parity, Score, Snapshot, Unreadable, Verdict
+from collections.abc import Iterator
+from dataclasses import replace
+
+from analyzer.diff import Diff, compare
+from analyzer.model import Analysis, Finding, Level, Options, Parity, Platform, Score, Snapshot, Unreadable, Verdict
 from analyzer.parity import View
 from analyzer.rules import RULES
 from analyzer.symbols import packages
@@ -22,13 +25,12 @@ def analyze(base: Snapshot, head: Snapshot, options: Options | None = None) -> A
     Returns:
         The findings, worst first; the score of the directories held; and what could not be read.
     """
-    diff = compare(base, head, options or Options())
-    found = {
-        (f.rule, f.path, f.line, f.symbol): f
-        for rule in RULES
-        for change in diff.packages
-        for f in rule.check(change, diff)
-    }
+    options = options or Options()
+    diff = compare(base, head, options)
+    found = {_key(f): f for f in _findings(diff)}
+    tags = {tag for change in diff.packages for side in (change.base, change.head) for tag in side.package.custom_tags}
+    if tags:
+        found = _with_tags(found, base, head, options, frozenset(tags))
     findings = tuple(sorted(found.values(), key=lambda f: (_ORDER[f.level], not f.gap, f.path, f.line, f.rule)))
     return Analysis(
         base.rev,
@@ -39,6 +41,50 @@ def analyze(base: Snapshot, head: Snapshot, options: Options | None = None) -> A
         sum((change.head.parity().score for change in diff.packages), Score()),
         _unreadable(base, head),
     )
+
+
+_Key = tuple[str, str, int, str | None]
+
+
+def _key(finding: Finding) -> _Key:
+    return finding.rule, finding.path, finding.line, finding.symbol
+
+
+def _findings(diff: Diff) -> Iterator[Finding]:
+    for rule in RULES:
+        for change in diff.packages:
+            yield from rule.check(change, diff)
+
+
+def _with_tags(
+    found: dict[_Key, Finding], base: Snapshot, head: Snapshot, options: Options, tags: frozenset[str]
+) -> dict[_Key, Finding]:
+    """Look again as a build with the project's own tags sees it.
+
+    What a plain build lacks and such a build has is not missing; and what only such a build loses or gains is reported
+    with a word on the tags. Both builds agree on most, which is said once.
+    """
+    on = replace(options, target=_tagged(options.target, tags), reference=_tagged(options.reference, tags))
+    diff = compare(base, head, on)
+    there = {(change.dir, name) for change in diff.packages for name in change.head.package.target}
+    kept = {
+        key: f
+        for key, f in found.items()
+        if not (f.rule in _SAYS_ABSENT and f.symbol and (f.package, f.symbol) in there)
+    }
+    said = {(f.package, f.symbol, f.path if f.symbol is None else "") for f in found.values()}
+    words = f" (in a build with -tags {','.join(sorted(tags))})"
+    for finding in _findings(diff):
+        if (finding.package, finding.symbol, finding.path if finding.symbol is None else "") not in said:
+            kept[_key(finding)] = replace(finding, message=finding.message + words)
+    return kept
+
+
+_SAYS_ABSENT = {"missing-on-windows"}
+
+
+def _tagged(platform: Platform, tags: frozenset[str]) -> Platform:
+    return replace(platform, tags=platform.tags | tags)
 
 
 def scan(snapshot: Snapshot, options: Options | None = None) -> Parity:

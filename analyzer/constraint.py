@@ -118,6 +118,22 @@ def evaluate(expr: Expr, platform: Platform) -> bool:
     return done[0]
 
 
+def asked_tags(expr: Expr) -> frozenset[str]:
+    """The words that an expression wants to be on: those under an even number of negations."""
+    found = set[str]()
+    work: list[tuple[Expr, bool]] = [(expr, True)]
+    while work:
+        match work.pop():
+            case Tag(name), wanted:
+                if wanted:
+                    found.add(name)
+            case Not(operand), wanted:
+                work.append((operand, not wanted))
+            case ((And(operands) | Or(operands)), wanted):
+                work += [(operand, wanted) for operand in operands]
+    return frozenset(found)
+
+
 def parse_go_build(expression: str) -> Expr:
     """Parse what follows ``//go:build``.
 

@@ -1,6 +1,6 @@
 """Which file builds on which platform: its name's suffix and its build constraint together, as go/build decides."""
 
-from analyzer.constraint import HeaderConstraint, evaluate, satisfied
+from analyzer.constraint import HeaderConstraint, asked_tags, evaluate, satisfied
 from analyzer.model import Platform
 from analyzer.platforms import KNOWN_GOARCH, KNOWN_GOOS
 
@@ -22,6 +22,9 @@ def suffix_tags(name: str) -> tuple[str, ...]:
         return (words[-1],)
     return ()
 
+
+# Tags that the toolchain sets, and the customary one for files that nothing builds.
+_GOS_OWN = frozenset("unix cgo gc gccgo race msan asan purego appengine boringcrypto compiler_bootstrap ignore".split())
 
 DOCUMENTATION = "documentation"
 """A package name that Go takes for prose: it builds such a file nowhere."""
@@ -46,3 +49,16 @@ def builds(name: str, constraint: HeaderConstraint | None, platform: Platform, p
     if constraint is None:
         return True
     return constraint.expr is not None and evaluate(constraint.expr, platform)
+
+
+def custom_tags(constraint: HeaderConstraint | None) -> frozenset[str]:
+    """The tags of a project's own (``go build -tags``) without which the constraint cannot be met, or not in full."""
+    if constraint is None or constraint.expr is None:
+        return frozenset()
+    return frozenset(tag for tag in asked_tags(constraint.expr) if not _is_gos(tag))
+
+
+def _is_gos(tag: str) -> bool:
+    """Whether Go itself sets the tag, somewhere or never."""
+    known = KNOWN_GOOS | KNOWN_GOARCH | _GOS_OWN
+    return tag in known or tag.startswith(("go1.", "goexperiment.")) or "." in tag

@@ -1,6 +1,7 @@
 """Go source to a syntax tree, and where it stops being Go: what tree-sitter-go takes and Go does not, and the reverse."""
 
 import re
+from itertools import islice, pairwise
 
 import tree_sitter_go
 from tree_sitter import Language, Node, Parser, Tree
@@ -8,7 +9,9 @@ from tree_sitter import Language, Node, Parser, Tree
 GO = Language(tree_sitter_go.language())
 
 # What tree-sitter-go 0.25 cannot read yet: a method with type parameters (Go 1.27) and new of a value (Go 1.26).
-_GENERIC_METHOD = re.compile(rb"(?:^|;)[ \t]*func[ \t]*\((?:[^()]|\([^()]*\))*+\)[ \t]*[\w\x80-\xff]+[ \t]*(?=\[)", re.MULTILINE)
+_GENERIC_METHOD = re.compile(
+    rb"(?:^|;)[ \t]*func[ \t]*\((?:[^()]|\([^()]*\))*+\)[ \t]*[\w\x80-\xff]+[ \t]*(?=\[)", re.MULTILINE
+)
 _BRACKET = re.compile(rb"[\[\]]")
 _NOT_A_LINE_END = re.compile(rb"[^\n]")
 _NEW_OF_VALUE = re.compile(
@@ -19,7 +22,19 @@ _NEW_OF_VALUE = re.compile(
 _NEW_AS_A_CALL = b"neW"
 
 SPECS = frozenset({"const_spec", "var_spec", "type_spec", "type_alias"})
-_LINE_END = "source_file_token1"
+# What holds things that a line end or a semicolon separates.
+_LISTS = frozenset(
+    {
+        "source_file",
+        "const_declaration",
+        "type_declaration",
+        "var_spec_list",
+        "import_spec_list",
+        "statement_list",
+        "field_declaration_list",
+        "interface_type",
+    }
+)
 _DECLARATIONS = frozenset(
     {
         "comment",
@@ -93,25 +108,36 @@ def _first_error(root: Node) -> int | None:
     work = [root] if root.has_error else []
     while work:
         node = work.pop()
-        if (node.is_error and node is not root) or node.is_missing:
+        if (node.is_error and node.parent is not None) or node.is_missing:
             return node.start_point.row + 1
         children = node.children
-        work += [
-            child
-            for at, child in reversed([*enumerate(children)])
-            if (child.has_error or child.is_missing) and not _harmless(child, _after(children, at), top=node is root)
-        ]
+        wrong = [at for at, child in enumerate(children) if child.has_error or child.is_missing]
+        if not wrong and (line := _lacks_separator(node)) is not None:
+            return line
+        work += [children[at] for at in reversed(wrong) if not _harmless(children, at)]
     return root.end_point.row + 1 if root.is_error else None
 
 
-def _after(siblings: list[Node], at: int) -> Node | None:
-    return next((node for node in siblings[at + 1 : at + 3] if node.type != "comment"), None)
+def _lacks_separator(node: Node) -> int | None:
+    """The line of two things that nothing separates.
+
+    A line end that the parser missed leaves no node, only the mark that something is wrong. Go needs none before a
+    closing parenthesis and at the end of the file.
+    """
+    if node.type not in _LISTS:
+        return None
+    source = node.text or b""
+    for before, after in pairwise(child for child in node.named_children if child.type != "comment"):
+        between = source[before.end_byte - node.start_byte : after.start_byte - node.start_byte]
+        if b";" not in between and b"\n" not in between:
+            return after.start_point.row + 1
+    return None
 
 
-def _harmless(node: Node, after: Node | None, *, top: bool) -> bool:
-    """Whether Go reads what the grammar stumbles over: no line end before a closing parenthesis or the file's end."""
-    if not (after is None if top else after is not None and after.type == ")"):
+def _harmless(siblings: list[Node], at: int) -> bool:
+    """Whether an error only wraps the last thing of a group on one line, which lacks the line end that Go does not need."""
+    node = siblings[at]
+    if not node.is_error or node.child_count != 1 or node.children[0].type not in SPECS:
         return False
-    if node.is_missing:
-        return node.type == _LINE_END
-    return node.is_error and node.child_count == 1 and node.children[0].type in SPECS
+    after = next((s.type for s in islice(siblings, at + 1, None) if s.type != "comment"), "")
+    return after == ")"

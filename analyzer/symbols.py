@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from analyzer import syntax
-from analyzer.files import builds
+from analyzer.files import builds, custom_tags
 from analyzer.model import Options, Place, Snapshot, SourceFile
 from analyzer.syntax import Declaration, Facts
 
@@ -67,6 +67,11 @@ class Package:
     reference: Mapping[str, Symbol]
     tests: tuple[Symbol, ...]
 
+    @property
+    def custom_tags(self) -> frozenset[str]:
+        """The tags of the project's own that some file needs."""
+        return frozenset(tag for file in self.files.values() for tag in custom_tags(file.facts.constraint))
+
 
 def directory(path: str) -> str:
     """The directory of a path; "." for the root, as the contract has it."""
@@ -87,8 +92,8 @@ def _go_file(source: SourceFile, options: Options) -> GoFile:
     return GoFile(
         source,
         facts,
-        builds(name, facts.constraint, options.target),
-        builds(name, facts.constraint, options.reference),
+        builds(name, facts.constraint, options.target, facts.package),
+        builds(name, facts.constraint, options.reference, facts.package),
     )
 
 
