@@ -7,7 +7,8 @@ A pull request is worked on by one job at a time, and the newest head wins:
   answers every event up to that number. It notes the number as ``done``; jobs with lower numbers have nothing to do.
 - A job that finds the lock taken ends at once. The holder, after it let go of the lock, looks at ``asked`` again and
   puts one more job in the queue if the number has grown.
-- ``pending`` holds every accepted event until it is finished. What the queue engine lost is put back from there.
+- ``pending`` holds every event until it is finished, that one more job's too. What the queue engine lost is put back
+  from there.
 """
 
 import asyncio
@@ -15,10 +16,11 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import msgspec
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 from saq import Job, Queue
 from saq.queue.redis import RedisQueue
 
@@ -27,6 +29,8 @@ from bot.ids import Repo
 
 QUEUE = "winparity"
 PENDING = "wp:pending"
+# The engine's own list of jobs that wait or run.
+_INCOMPLETE = f"saq:{QUEUE}:incomplete"
 
 # Seconds. A killed worker is noticed after HEARTBEAT, and its job runs again at the next SWEEP.
 HEARTBEAT = 8
@@ -41,12 +45,16 @@ JOB_TIMEOUT = 1200
 RETRY_DELAY = 2.0
 # GitHub redelivers for three days (docs: "Redelivering webhooks").
 DELIVERY_TTL = 3 * 24 * 3600
-# What a quiet pull request leaves behind goes after this many seconds.
-PULL_TTL = 30 * 24 * 3600
+# What a quiet pull request leaves behind goes after this many seconds. The count outlives what it is compared with:
+# one that began anew below an old ``done`` would look answered.
+DONE_TTL = 30 * 24 * 3600
+ASKED_TTL = 2 * DONE_TTL
 
-_TAKE = """
+# A lock's value is its owner and then its run, which has a fixed length.
+RUN_BYTES = 8
+_TAKE = f"""
 local held = redis.call('GET', KEYS[1])
-if held and string.sub(held, 1, #ARGV[1]) ~= ARGV[1] then return 0 end
+if held and string.sub(held, 1, -{2 * RUN_BYTES + 1}) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1] .. ARGV[2], 'PX', ARGV[3])
 return 1
 """
@@ -69,6 +77,11 @@ def _key(pull: str, what: str) -> str:
 
 def _delivery_key(delivery: str) -> str:
     return f"wp:delivery:{delivery}"
+
+
+def _one_more(delivery: str) -> str:
+    """A delivery of our own, named after the one that led to it."""
+    return f"{delivery.partition('+')[0]}+{secrets.token_hex(4)}"
 
 
 def _plain(event: PullEvent) -> dict[str, str | int]:
@@ -127,16 +140,19 @@ class Jobs:
         if await self.is_finished(event.delivery):
             return False
         await self.redis.hset(PENDING, event.delivery, msgspec.json.encode(_plain(event)))
-        return await self._enqueue(event, event.delivery)
+        return await self._enqueue(event)
 
-    async def _enqueue(self, event: PullEvent, key: str) -> bool:
+    async def _enqueue(self, event: PullEvent) -> bool:
+        """Make an event a job, unless it is one already: a delivery that comes twice asks for nothing new."""
+        if await self.redis.zscore(_INCOMPLETE, self.queue.job_id(event.delivery)) is not None:
+            return False
         asked = _key(pull_name(event.repo, event.number), "asked")
         number = await self.redis.incr(asked)
-        await self.redis.expire(asked, PULL_TTL)
+        await self.redis.expire(asked, ASKED_TTL)
         job = Job(
             "pull",
             kwargs={**_plain(event), "asked": number},
-            key=key,
+            key=event.delivery,
             retries=RETRIES,
             retry_delay=RETRY_DELAY,
             retry_backoff=True,
@@ -149,7 +165,7 @@ class Jobs:
         """Strike an event off. One that failed for good may be delivered again; one that went well runs only once."""
         async with self.redis.pipeline(transaction=True) as pipe:
             if well:
-                pipe.setex(_delivery_key(event.delivery), DELIVERY_TTL, 1)
+                pipe.set(_delivery_key(event.delivery), 1, ex=DELIVERY_TTL)
             pipe.hdel(PENDING, event.delivery)
             await pipe.execute()
 
@@ -162,20 +178,21 @@ class Jobs:
         count = 0
         for stored in await self.redis.hvals(PENDING):
             event = msgspec.json.decode(stored)
-            job_id = self.queue.job_id(event["delivery"])
-            if await self.redis.zscore(f"saq:{QUEUE}:incomplete", job_id) is None:
-                known = PullEvent(**{**event, "repo": Repo(event["repo"])})
-                count += await self._enqueue(known, known.delivery)
+            count += await self._enqueue(PullEvent(**{**event, "repo": Repo(event["repo"])}))
         return count
 
     async def answered(self, event: PullEvent, asked: int) -> bool:
-        """Whether what is published already answers this event."""
-        done = await self.redis.get(_key(pull_name(event.repo, event.number), "done"))
-        return done is not None and int(done) >= asked
+        """Whether what is published already answers this event, and all that came meanwhile.
+
+        The job of a later event may have ended because this one held the lock; a killed worker then leaves it to us.
+        """
+        pull = pull_name(event.repo, event.number)
+        done = await self.redis.get(_key(pull, "done"))
+        return done is not None and int(done) >= max(asked, await self._asked(pull))
 
     async def note_answered(self, event: PullEvent, hold: Hold) -> None:
         """Note that what is published answers all events up to the number that the hold began with."""
-        await self.redis.set(_key(pull_name(event.repo, event.number), "done"), hold.asked, ex=PULL_TTL)
+        await self.redis.set(_key(pull_name(event.repo, event.number), "done"), hold.asked, ex=DONE_TTL)
 
     @asynccontextmanager
     async def hold(self, event: PullEvent, job: Job) -> AsyncIterator[Hold | None]:
@@ -185,31 +202,38 @@ class Jobs:
             The hold, renewed while it lasts together with the job's heartbeat; None when another job has it.
         """
         pull = pull_name(event.repo, event.number)
-        owner, run = f"{job.key}:", secrets.token_hex(8)
+        owner, run = f"{job.key}:", secrets.token_hex(RUN_BYTES)
         if not await self.redis.eval(_TAKE, 1, _key(pull, "lock"), owner, run, LOCK_TTL_MS):
             yield None
             return
+        # A pause that was asked for before says nothing of a failure now.
+        job.retry_delay, job.retry_backoff = RETRY_DELAY, True
         hold = Hold(self.redis, pull, owner + run, await self._asked(pull))
-        beat = asyncio.create_task(self._beat(hold, job))
+        over = asyncio.Event()
+        beat = asyncio.create_task(self._beat(hold, job, over))
         try:
             yield hold
         finally:
-            beat.cancel()
-            with suppress(asyncio.CancelledError):
-                await beat
+            # Not cancelled: redis-py may swallow a cancellation, and a command that was cut off may arrive late.
+            over.set()
+            await beat
             await hold.drop()
             if await self._asked(pull) > hold.asked:
-                await self._enqueue(event, f"{job.key}+{secrets.token_hex(4)}")
+                await self.submit(replace(event, delivery=_one_more(event.delivery)))
 
     async def _asked(self, pull: str) -> int:
         return int(await self.redis.get(_key(pull, "asked")) or 0)
 
     @staticmethod
-    async def _beat(hold: Hold, job: Job) -> None:
-        while True:
-            await hold.renew()
-            await job.update()
-            await asyncio.sleep(BEAT_EVERY)
+    async def _beat(hold: Hold, job: Job, over: asyncio.Event) -> None:
+        while not over.is_set():
+            # A store that is away for a moment ends no job; one that is away for long costs the lock, as it should.
+            with suppress(RedisError, OSError):
+                await hold.renew()
+                await job.update()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BEAT_EVERY):
+                    await over.wait()
 
 
 def later(job: Job, until: float) -> None:

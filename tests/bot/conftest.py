@@ -1,7 +1,8 @@
 """Fixtures of the bot's tests: a strict stand-in for GitHub, a repository on it, and our own door to it."""
 
+import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ from bot.demo.github import PullState, RepositoryState, StandIn
 from bot.demo.sample import commit, git
 from bot.github import TIMEOUT, GitHub, Installation
 from bot.ids import Repo, Sha
+from bot.queue import Jobs
+from bot.valkey import _ensure, _stop_if_last
 from tests.bot.openapi import Judge, UnavailableError, description, must_not_skip
 
 APP_ID = 4242
@@ -129,3 +132,30 @@ async def github(settings: Settings) -> AsyncIterator[GitHub]:
 def installation(github: GitHub, repository: RepositoryState) -> Installation:
     """The door to the repository."""
     return github.installation(INSTALLATION, Repo(repository.name))
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> None:
+    """Wait for something that another task or process does."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if await condition():
+                return
+            await asyncio.sleep(0.005)
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real Valkey that all tests share."""
+    folder = tmp_path_factory.mktemp("store") / "valkey"
+    socket = _ensure(folder)
+    yield f"unix://{socket}"
+    _stop_if_last(folder, socket)
+
+
+@pytest.fixture
+async def jobs(valkey: str) -> AsyncIterator[Jobs]:
+    """An empty queue."""
+    jobs = Jobs(valkey)
+    await jobs.redis.flushall()
+    yield jobs
+    await jobs.close()

@@ -1,0 +1,444 @@
+"""Jobs in a real Valkey: none is lost, none runs twice at once, and the newest head wins."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import replace
+
+import msgspec
+import pytest
+from saq import Job
+from saq.utils import now
+
+from bot import queue
+from bot.events import PullEvent
+from bot.ids import Repo
+from bot.queue import PENDING, QUEUE, Hold, Jobs, SupersededError, later, pull_name
+from tests.bot.conftest import until
+
+# The engine still calls what redis-py 8 wants to be called otherwise; that is between those two.
+pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning:saq.queue.redis")
+
+EVENT = PullEvent("d-1", 7, Repo("example/berth"), 1, "opened")
+SECOND = replace(EVENT, delivery="d-2", action="synchronize")
+LOCK = "wp:pull:example/berth#1:lock"
+
+
+@pytest.fixture
+async def elsewhere(valkey: str, jobs: Jobs) -> AsyncIterator[Jobs]:
+    """The queue as another process sees it."""
+    assert jobs is not None
+    other = Jobs(valkey)
+    yield other
+    await other.close()
+
+
+async def _begun(jobs: Jobs) -> Job:
+    """The next job, as a worker begins it."""
+    job = await jobs.queue.dequeue(timeout=1)
+    assert job is not None
+    job.attempts += 1
+    job.started = now()
+    await job.update(status="active")
+    return job
+
+
+async def _ended(jobs: Jobs, event: PullEvent, *, well: bool = True) -> None:
+    """One job from start to end."""
+    job = await _begun(jobs)
+    assert job.key == event.delivery
+    await jobs.finished(event, well=well)
+    await job.finish("complete" if well else "failed")
+
+
+async def _queued(jobs: Jobs) -> list[str]:
+    return [jobs.queue.job_key_from_id(name.decode()) for name in await jobs.redis.lrange(f"saq:{QUEUE}:queued", 0, -1)]
+
+
+async def _pending(jobs: Jobs) -> set[str]:
+    return {name.decode() for name in await jobs.redis.hkeys(PENDING)}
+
+
+async def _asked(jobs: Jobs) -> int:
+    return int(await jobs.redis.get("wp:pull:example/berth#1:asked") or 0)
+
+
+# Accepting.
+
+
+async def test_an_accepted_event_is_a_job_and_is_kept(jobs: Jobs, elsewhere: Jobs) -> None:
+    assert await jobs.submit(EVENT)
+    assert await _queued(elsewhere) == ["d-1"]
+    assert await _pending(elsewhere) == {"d-1"}
+    job = await elsewhere.queue.job("d-1")
+    assert job is not None
+    assert job.kwargs == {
+        "delivery": "d-1",
+        "installation": 7,
+        "repo": "example/berth",
+        "number": 1,
+        "action": "opened",
+        "asked": 1,
+    }
+
+
+async def test_a_job_survives_a_killed_worker(jobs: Jobs) -> None:
+    # With the engine's defaults a job whose worker was killed is not run again.
+    await jobs.submit(EVENT)
+    job = await _begun(jobs)
+    assert job.retryable
+    assert not job.stuck
+    job.touched -= (queue.HEARTBEAT + 1) * 1000
+    assert job.stuck
+
+
+async def test_a_delivery_that_waits_or_runs_is_known(jobs: Jobs, elsewhere: Jobs) -> None:
+    await jobs.submit(EVENT)
+    assert not await elsewhere.submit(EVENT)
+    await _begun(jobs)
+    assert not await elsewhere.submit(EVENT)
+    assert await _queued(jobs) == []
+    assert await _asked(jobs) == 1, "a delivery that came twice asks for a second run"
+
+
+async def test_of_a_hundred_at_once_one_is_accepted(jobs: Jobs, elsewhere: Jobs) -> None:
+    accepted = await asyncio.gather(*((jobs, elsewhere)[i % 2].submit(EVENT) for i in range(100)))
+    assert sum(accepted) == 1
+    assert await _queued(jobs) == ["d-1"]
+
+
+async def test_a_delivery_that_went_well_never_runs_again(jobs: Jobs, elsewhere: Jobs) -> None:
+    await jobs.submit(EVENT)
+    await _ended(jobs, EVENT)
+    assert await elsewhere.is_finished("d-1")
+    assert not await elsewhere.submit(EVENT)
+    assert await _queued(jobs) == []
+    assert await _pending(jobs) == set()
+
+
+async def test_a_finished_delivery_is_remembered_as_long_as_github_can_send_it_again(jobs: Jobs) -> None:
+    await jobs.finished(EVENT)
+    assert 3 * 24 * 3600 - 60 < await jobs.redis.ttl("wp:delivery:d-1") <= 3 * 24 * 3600
+
+
+async def test_a_delivery_that_failed_may_come_again(jobs: Jobs) -> None:
+    await jobs.submit(EVENT)
+    await _ended(jobs, EVENT, well=False)
+    assert await _pending(jobs) == set()
+    assert await jobs.submit(EVENT)
+    assert await _queued(jobs) == ["d-1"]
+
+
+async def test_an_event_of_the_largest_numbers_is_kept_as_it_is(jobs: Jobs) -> None:
+    event = PullEvent("x" * 100, 2**63 - 1, Repo(f"{'o' * 39}/{'n' * 100}"), 2**63 - 1, "an action\n\u2028")
+    await jobs.submit(event)
+    job = await _begun(jobs)
+    assert job.kwargs is not None
+    del job.kwargs["asked"]
+    assert PullEvent(**job.kwargs) == event
+
+
+# Holding.
+
+
+async def test_a_hold_excludes_other_jobs_of_its_pull_request_only(jobs: Jobs, elsewhere: Jobs) -> None:
+    await jobs.submit(EVENT)
+    await jobs.submit(SECOND)
+    third = replace(EVENT, delivery="d-3", number=2)
+    await jobs.submit(third)
+    first, second, other = [await _begun(jobs) for _ in range(3)]
+    async with jobs.hold(EVENT, first) as hold, elsewhere.hold(SECOND, second) as refused:
+        assert isinstance(hold, Hold)
+        assert refused is None
+        await hold.check()
+        async with elsewhere.hold(third, other) as free:
+            assert free is not None
+    async with elsewhere.hold(SECOND, second) as later_on:
+        assert later_on is not None
+
+
+async def test_of_twenty_jobs_at_once_one_holds(jobs: Jobs) -> None:
+    events = [replace(EVENT, delivery=f"d-{i}") for i in range(20)]
+    for event in events:
+        await jobs.submit(event)
+    begun = [await _begun(jobs) for _ in events]
+    held: list[str] = []
+    over = asyncio.Event()
+
+    async def work(event: PullEvent, job: Job) -> None:
+        async with jobs.hold(event, job) as hold:
+            if hold is not None:
+                held.append(event.delivery)
+                await over.wait()
+            elif len(held) == 1:
+                refused.append(event.delivery)
+                if len(refused) == len(events) - 1:
+                    over.set()
+
+    refused: list[str] = []
+    async with asyncio.timeout(5):
+        await asyncio.gather(*(work(event, job) for event, job in zip(events, begun, strict=True)))
+    assert (len(held), len(refused)) == (1, 19)
+
+
+async def test_a_job_takes_back_what_it_held_when_it_was_killed(jobs: Jobs, elsewhere: Jobs) -> None:
+    await jobs.submit(EVENT)
+    job = await _begun(jobs)
+    async with jobs.hold(EVENT, job) as before, elsewhere.hold(EVENT, job) as after:
+        assert before is not None
+        assert after is not None
+        await after.check()
+        with pytest.raises(SupersededError):
+            await before.check()
+        await before.drop()
+        await after.check()
+
+
+@pytest.mark.parametrize("other", ["d-1:", "d-1:x", "d", "d-", "d-12", "d-1+0123abcd"])
+async def test_no_job_takes_the_hold_of_one_with_a_name_like_its_own(jobs: Jobs, other: str) -> None:
+    for holder, taker in ((EVENT.delivery, other), (other, EVENT.delivery)):
+        held, late = replace(EVENT, delivery=holder), replace(EVENT, delivery=taker)
+        await jobs.redis.flushall()
+        await jobs.submit(held)
+        await jobs.submit(late)
+        first, second = await _begun(jobs), await _begun(jobs)
+        async with jobs.hold(held, first) as hold, jobs.hold(late, second) as refused:
+            assert hold is not None
+            assert refused is None
+
+
+async def test_a_hold_ends_by_itself_and_then_nothing_more_is_written(
+    jobs: Jobs, elsewhere: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "LOCK_TTL_MS", 30)  # and BEAT_EVERY is far longer: the holder hangs
+    await jobs.submit(EVENT)
+    await jobs.submit(SECOND)
+    first, second = await _begun(jobs), await _begun(jobs)
+    async with jobs.hold(EVENT, first) as lost:
+        assert lost is not None
+        await _lock_lasts(elsewhere, lambda left: left < 0)
+        monkeypatch.setattr(queue, "LOCK_TTL_MS", 20_000)
+        async with elsewhere.hold(SECOND, second) as taken:
+            assert taken is not None
+            with pytest.raises(SupersededError):
+                await lost.check()
+            await lost.drop()
+            await taken.check()
+
+
+async def _lock_lasts(jobs: Jobs, wanted: Callable[[int], bool]) -> None:
+    """Wait until the lock's milliseconds are as wanted."""
+
+    async def lasts() -> bool:
+        return wanted(await jobs.redis.pttl(LOCK))
+
+    await until(lasts)
+
+
+async def test_a_hold_and_its_job_are_kept_alive(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "BEAT_EVERY", 0.01)
+    await jobs.submit(EVENT)
+    job = await _begun(jobs)
+    job.touched -= 60_000
+    async with jobs.hold(EVENT, job) as hold:
+        assert hold is not None
+        for _ in range(3):
+            await jobs.redis.pexpire(LOCK, 1000)
+            await _lock_lasts(jobs, lambda left: left > 10_000)
+        stored = await jobs.queue.job("d-1")
+        assert stored is not None
+        assert not stored.stuck
+
+
+async def test_a_store_that_fails_for_a_moment_does_not_end_the_beat(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "BEAT_EVERY", 0.01)
+    await jobs.submit(EVENT)
+    job = await _begun(jobs)
+    async with jobs.hold(EVENT, job) as hold:
+        assert hold is not None
+        await jobs.redis.config_resetstat()
+        await jobs.redis.config_set("maxmemory", 1)  # every write is refused
+
+        async def was_refused() -> bool:
+            return bool((await jobs.redis.info("stats"))["total_error_replies"])
+
+        await until(was_refused)
+        await jobs.redis.config_set("maxmemory", 0)
+        await jobs.redis.pexpire(LOCK, 1000)
+        await _lock_lasts(jobs, lambda left: left > 10_000)
+
+
+async def test_a_hold_is_let_go_when_its_job_fails(jobs: Jobs) -> None:
+    await jobs.submit(EVENT)
+    job = await _begun(jobs)
+    with suppress(ZeroDivisionError):
+        async with jobs.hold(EVENT, job):
+            _ = 1 / 0
+    assert not await jobs.redis.exists(LOCK)
+
+
+# The newest head wins.
+
+
+async def test_what_is_published_answers_every_event_up_to_the_beginning_of_its_job(jobs: Jobs) -> None:
+    for event in (EVENT, SECOND):
+        await jobs.submit(event)
+    first, second = await _begun(jobs), await _begun(jobs)
+    assert not await jobs.answered(EVENT, 1)
+    async with jobs.hold(EVENT, first) as hold:
+        assert hold is not None
+        await jobs.note_answered(EVENT, hold)
+    assert await jobs.answered(EVENT, 1)
+    assert second.kwargs is not None
+    assert await jobs.answered(SECOND, second.kwargs["asked"])
+    assert not await jobs.answered(replace(EVENT, number=2), 1)
+    assert await _queued(jobs) == [], "a second run for what is answered"
+
+
+async def test_an_event_that_came_meanwhile_is_answered_by_one_more_job(jobs: Jobs) -> None:
+    await jobs.submit(EVENT)
+    first = await _begun(jobs)
+    async with jobs.hold(EVENT, first) as hold:
+        assert hold is not None
+        for late in (SECOND, replace(SECOND, delivery="d-3")):
+            await jobs.submit(late)
+            job = await _begun(jobs)
+            async with jobs.hold(late, job) as refused:
+                assert refused is None
+            await jobs.finished(late)
+            await job.finish("complete")
+        await jobs.note_answered(EVENT, hold)
+        await jobs.finished(EVENT)
+    [name] = await _queued(jobs)
+    assert name.startswith("d-1+")
+    one_more = await _begun(jobs)
+    assert one_more.kwargs is not None
+    again = PullEvent(**{name: value for name, value in one_more.kwargs.items() if name != "asked"})
+    assert again == replace(EVENT, delivery=name)
+    assert not await jobs.answered(again, one_more.kwargs["asked"])
+    async with jobs.hold(again, one_more) as hold:
+        assert hold is not None
+        await jobs.note_answered(again, hold)
+    assert await jobs.answered(again, 4)
+
+
+async def test_one_more_job_is_not_lost_either(jobs: Jobs) -> None:
+    await jobs.submit(EVENT)
+    job = await _begun(jobs)
+    async with jobs.hold(EVENT, job):
+        await jobs.submit(SECOND)
+        await _ended(jobs, SECOND)
+        await jobs.finished(EVENT)
+    await job.finish("complete")
+    [name] = await _queued(jobs)
+    assert await _pending(jobs) == {name}
+    await jobs.redis.delete(f"saq:{QUEUE}:queued", f"saq:{QUEUE}:incomplete")
+    assert await jobs.rescue() == 1
+    assert await _queued(jobs) == [name]
+
+
+async def test_a_job_that_was_killed_before_it_asked_for_one_more_does_the_work_itself(jobs: Jobs) -> None:
+    await jobs.submit(EVENT)
+    job = await _begun(jobs)
+    hold = Hold(jobs.redis, pull_name(EVENT.repo, 1), "killed", 1)
+    await jobs.submit(SECOND)
+    await _ended(jobs, SECOND)
+    await jobs.note_answered(EVENT, hold)
+    assert job.kwargs is not None
+    assert not await jobs.answered(EVENT, job.kwargs["asked"])
+
+
+async def test_what_a_pull_request_leaves_behind_goes_the_count_last(jobs: Jobs) -> None:
+    await jobs.submit(EVENT)
+    async with jobs.hold(EVENT, await _begun(jobs)) as hold:
+        assert hold is not None
+        await jobs.note_answered(EVENT, hold)
+    asked, done = [await jobs.redis.ttl(f"wp:pull:example/berth#1:{what}") for what in ("asked", "done")]
+    assert 0 < done < asked - 24 * 3600, "a new count would look answered by the old one"
+
+
+# What the engine loses.
+
+
+async def test_what_is_in_no_queue_is_put_back_exactly_once(jobs: Jobs, elsewhere: Jobs) -> None:
+    for event in (EVENT, SECOND):
+        await jobs.submit(event)
+    assert await jobs.rescue() == 0
+    job = await _begun(jobs)
+    await jobs.queue.abort(job, "a sweeper that is killed in the middle")
+    await jobs.redis.delete(job.abort_id)
+    counts = await asyncio.gather(*((jobs, elsewhere)[i % 2].rescue() for i in range(10)))
+    assert sum(counts) == 1
+    assert sorted(await _queued(jobs)) == ["d-1", "d-2"]
+    again = await jobs.queue.job("d-1")
+    assert again is not None
+    assert again.kwargs is not None
+    assert PullEvent(**{name: value for name, value in again.kwargs.items() if name != "asked"}) == EVENT
+
+
+async def test_an_event_that_was_stored_and_never_queued_is_put_back(jobs: Jobs) -> None:
+    stored = {"delivery": "d-9", "installation": 7, "repo": "example/berth", "number": 1, "action": "opened"}
+    await jobs.redis.hset(PENDING, "d-9", msgspec.json.encode(stored))
+    assert await jobs.rescue() == 1
+    assert await _queued(jobs) == ["d-9"]
+
+
+async def test_what_is_under_way_or_waits_for_its_time_is_not_put_back(jobs: Jobs) -> None:
+    await jobs.submit(EVENT)
+    await jobs.submit(SECOND)
+    await _begun(jobs)
+    waiting = await _begun(jobs)
+    later(waiting, time.time() + 60)
+    await waiting.retry("GitHub is busy")
+    assert await jobs.rescue() == 0
+    assert await _queued(jobs) == []
+
+
+# Coming back later.
+
+
+async def test_coming_back_later_is_no_failure(jobs: Jobs) -> None:
+    await jobs.submit(EVENT)
+    for _ in range(3 * queue.RETRIES):
+        job = await _begun(jobs)
+        left = job.retries - job.attempts
+        until = time.time() + 60
+        later(job, until)
+        assert job.retryable
+        assert job.retries - job.attempts == left + 1
+        await job.retry("GitHub is busy")
+        due = await jobs.redis.zscore(f"saq:{QUEUE}:incomplete", job.id)
+        assert due == pytest.approx(until, abs=2)
+        await jobs.redis.zadd(f"saq:{QUEUE}:incomplete", {job.id: 1})
+        assert await jobs.queue.schedule() == [job.id]
+        await jobs.redis.delete(f"saq:{QUEUE}:schedule")
+
+
+async def test_a_time_that_has_passed_means_soon(jobs: Jobs) -> None:
+    await jobs.submit(EVENT)
+    job = await _begun(jobs)
+    later(job, time.time() - 1000)
+    assert 0 < job.next_retry_delay() <= 1
+
+
+async def test_a_failure_after_a_pause_is_tried_again_as_soon_as_any(jobs: Jobs) -> None:
+    await jobs.submit(EVENT)
+    job = await _begun(jobs)
+    later(job, time.time() + 3000)
+    async with jobs.hold(EVENT, job):
+        pass
+    assert job.next_retry_delay() < 60
+
+
+async def test_a_failure_counts_and_the_last_one_is_the_last(jobs: Jobs) -> None:
+    await jobs.submit(EVENT)
+    job = await _begun(jobs)
+    job.attempts = queue.RETRIES
+    assert not job.retryable
+
+
+async def test_a_name_of_a_pull_request_is_as_people_write_it() -> None:
+    assert pull_name(Repo("Example/Berth"), 12) == "example/berth#12"
