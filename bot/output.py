@@ -102,10 +102,14 @@ def show_analysis(analysis: Analysis, console: Console) -> None:
     for finding in analysis.findings:
         style = _STYLES[finding.level]
         where = f"{finding.path}:{finding.line}" + (" (base)" if finding.side == "base" else "")
-        console.print(f"[{style}]{MARKS[finding.level]} {finding.rule}[/]  {_text(where)}", highlight=False)
+        console.print(
+            f"[{style}]{MARKS[finding.level]} {finding.rule}[/]  {_text(where)}", highlight=False, soft_wrap=True
+        )
         console.print(Padding(_text(finding.message), (0, 0, 0, 4)), highlight=False)
     for entry in analysis.unreadable:
-        console.print(f"[yellow]? unreadable[/]  {_text(entry.path)}: {_text(entry.reason)}", highlight=False)
+        console.print(
+            f"[yellow]? unreadable[/]  {_text(entry.path)}: {_text(entry.reason)}", highlight=False, soft_wrap=True
+        )
     if analysis.findings or analysis.unreadable:
         console.print()
     counts = {level: sum(f.level is level for f in analysis.findings) for level in Level}
@@ -132,7 +136,9 @@ def show_parity(parity: Parity, console: Console) -> None:
     table.add_row("all packages", *_cells(parity.score), style="bold")
     console.print(table)
     for entry in parity.unreadable:
-        console.print(f"[yellow]? unreadable[/]  {_text(entry.path)}: {_text(entry.reason)}", highlight=False)
+        console.print(
+            f"[yellow]? unreadable[/]  {_text(entry.path)}: {_text(entry.reason)}", highlight=False, soft_wrap=True
+        )
 
 
 def _cells(score: Score) -> tuple[str, ...]:

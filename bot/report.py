@@ -4,8 +4,10 @@ Every name, path and message comes from a pull request, so all of it is hostile 
 """
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal
 from urllib.parse import quote
 
@@ -25,10 +27,16 @@ BUDGET = 60_000
 """Bytes of a comment or of a check run's text. GitHub takes 65,536 and 65,535 characters."""
 
 MAX_LISTED = 25
-"""Findings that a comment lists of each kind; the check run has all."""
+"""Findings that a comment lists of each kind, and unreadable files that are named; the check run has all findings."""
 
-MAX_NAMED = 20
-"""Unreadable files that are named; the rest is counted."""
+FEWER = (MAX_LISTED, 10, 3, 0)
+"""What is listed of each kind when the budget would be passed; 0 leaves counts only, which always fit."""
+
+MAX_NAME = 200
+"""Characters of a name or path that are shown: Go sets no limit to them."""
+
+MAX_MESSAGE = 1_000
+"""Characters of a message that are shown. GitHub takes 64 KiB in an annotation."""
 
 _LEVELS: dict[Level, Literal["notice", "warning", "failure"]] = {
     Level.REGRESSION: "failure",
@@ -37,7 +45,11 @@ _LEVELS: dict[Level, Literal["notice", "warning", "failure"]] = {
 }
 _MARKS = {Level.REGRESSION: "🔴", Level.WARNING: "🟡", Level.IMPROVEMENT: "🟢", Level.NOTE: "⚪"}
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~<>&$])")
-_REFERENCES = re.compile(r"(@|#|GH-|://|www(?=\.))|\b([0-9a-f]{3})(?=[0-9a-f]{4,37}\b)", re.IGNORECASE)
+# A break after each match keeps GitHub from seeing a mention, an issue, an emoji, a web address or a commit. An address
+# is broken before its slashes: after them the break would be part of a host name, which browsers then ignore.
+_REFERENCES = re.compile(r"@|#|GH-|:(?=//|[\w+-]+:)|www(?=\.)|[0-9a-f]{6}(?=[0-9a-f])", re.IGNORECASE)
+# What would begin a list, a line or a heading.
+_BLOCK = re.compile(r"^(\d*)([-.=])")
 _PAGES = {rule.id: rule.page for rule in RULES}
 
 
@@ -84,9 +96,15 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def short(text: str, most: int) -> str:
+    """A text's first characters, made visible."""
+    shown = visible(text[: most + 1])
+    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
+
+
 def code(text: str) -> str:
     """A text of unknown origin as a Markdown code span: nothing in it is markup, a link or a mention."""
-    shown = visible(text) or " "
+    shown = short(text, MAX_NAME) or " "
     longest = max((len(run) for run in re.findall("`+", shown)), default=0)
     fence = "`" * (longest + 1)
     space = " " if shown.startswith("`") or shown.endswith("`") else ""
@@ -95,9 +113,9 @@ def code(text: str) -> str:
 
 def plain(text: str) -> str:
     """A text of unknown origin as Markdown that shows just it: no markup, mention, issue, commit or web link."""
-    line = visible(" ".join(text.split()))
+    line = short(" ".join(text.split()), MAX_MESSAGE)
     apart = _REFERENCES.sub(lambda match: f"{match[0]}\u200b", line)
-    return _MARKDOWN.sub(r"\\\1", apart)
+    return _BLOCK.sub(r"\1\\\2", _MARKDOWN.sub(r"\\\1", apart))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +131,8 @@ class _Page:
         sha = self.analysis.head if finding.side == "head" else self.analysis.base
         lines = f"#L{finding.line}" + (f"-L{finding.end_line}" if finding.end_line != finding.line else "")
         target = f"{self.web}/{self.repo}/blob/{sha}/{quote(finding.path, safe='/')}{lines}"
-        return f"[{code(f'{finding.path}:{finding.line}')}]({target})"
+        path = finding.path if len(finding.path) < MAX_NAME else f"…{finding.path[20 - MAX_NAME :]}"
+        return f"[{code(f'{path}:{finding.line}')}]({target})"
 
     def item(self, finding: Finding) -> str:
         """One line of a list."""
@@ -133,8 +152,9 @@ def render(analysis: Analysis, repo: Repo, *, comment: Comment = "findings", web
         web: the base of links.
     """
     page = _Page(analysis, repo, web.rstrip("/"))
-    body = _comment(page) if _speaks(analysis, comment) else None
-    return Report(body, _resolved(page), _check(page))
+    first = f"{MARKER}\n"
+    body = _fitting(lambda most: _comment(page, most), first) if _speaks(analysis, comment) else None
+    return Report(body, _fitting(lambda most: _resolved(page, most), first), _check(page))
 
 
 def internal_error(delivery: str) -> Report:
@@ -178,30 +198,29 @@ def headline(analysis: Analysis) -> str:
     return "Windows: " + ", ".join(said)
 
 
-def _comment(page: _Page) -> str:
+def _comment(page: _Page, most: int) -> list[str]:
     findings = page.analysis.findings
     news = [f for f in findings if is_news(f)]
     quiet = [f for f in findings if f.level is Level.WARNING and not f.gap]
     parts = [f"### {headline(page.analysis)}"]
     losses = [f for f in news if f.level is not Level.IMPROVEMENT]
     gains = [f for f in news if f.level is Level.IMPROVEMENT]
-    parts += _list("**Windows users lose**", losses, page) + _list("**Windows users gain**", gains, page)
-    parts += _incomplete(page.analysis)
+    parts += _list("**Windows users lose**", losses, page, most) + _list("**Windows users gain**", gains, page, most)
+    parts += _incomplete(page.analysis, most)
     if quiet:
         title = f"{len(quiet)} more on mechanisms that Windows does not have, or that nothing there asks for"
-        parts.append(_details(title, _list("", quiet, page)))
+        parts.append(_details(title, _list("", quiet, page, most)))
     if losses:
         parts.append(_details("What to do", [_advice(losses)]))
-    parts.append(_footer(page))
-    return _fit(parts)
+    return [*parts, _footer(page)]
 
 
-def _list(title: str, findings: list[Finding], page: _Page) -> list[str]:
+def _list(title: str, findings: list[Finding], page: _Page, most: int) -> list[str]:
     if not findings:
         return []
-    lines = [page.item(finding) for finding in findings[:MAX_LISTED]]
-    if len(findings) > MAX_LISTED:
-        lines.append(f"- {len(findings) - MAX_LISTED} more in the check run {code(CHECK_NAME)}")
+    lines = [page.item(finding) for finding in findings[:most]]
+    if len(findings) > most:
+        lines.append(f"- {len(findings) - most} more in the check run {code(CHECK_NAME)}")
     return [title] * bool(title) + ["\n".join(lines)]
 
 
@@ -226,12 +245,12 @@ def section(page: str, title: str) -> str:
     return " ".join(line for line in lines if line)
 
 
-def _incomplete(analysis: Analysis) -> list[str]:
+def _incomplete(analysis: Analysis, most: int) -> list[str]:
     if analysis.complete:
         return []
-    named = [f"- {code(entry.path)}: {plain(entry.reason)}" for entry in analysis.unreadable[:MAX_NAMED]]
-    if len(analysis.unreadable) > MAX_NAMED:
-        named.append(f"- {len(analysis.unreadable) - MAX_NAMED} more")
+    named = [f"- {code(entry.path)}: {plain(entry.reason)}" for entry in analysis.unreadable[:most]]
+    if len(analysis.unreadable) > most:
+        named.append(f"- {len(analysis.unreadable) - most} more")
     return ["**Not everything could be read**, so this may not be all:", "\n".join(named)]
 
 
@@ -246,35 +265,34 @@ def _footer(page: _Page) -> str:
     )
 
 
-def _resolved(page: _Page) -> str:
+def _resolved(page: _Page, most: int) -> list[str]:
     text = "### Windows: all clear\n\nWhat was reported here is resolved."
-    return _fit([text, *_incomplete(page.analysis), _footer(page)])
+    if not page.analysis.complete:
+        text = "### Windows: nothing found, but not all could be read\n\nWhat was reported here is no longer found."
+    return [text, *_incomplete(page.analysis, most), _footer(page)]
 
 
-def _fit(parts: list[str]) -> str:
-    """The parts within the budget; from the end of the middle what does not fit goes, and the reader is told."""
-    first, *middle, last = [f"{MARKER}\n{parts[0]}", *parts[1:]]
-    cut = "Too long to show here: the check run has the rest."
-    while len("\n\n".join([first, *middle, cut, last]).encode()) > BUDGET and middle:
-        middle = [*middle[:-2], cut] if len(middle) > 1 and middle[-1] == cut else [*middle[:-1], cut]
-        if middle == [cut]:
-            break
-    return "\n\n".join([first, *middle, last])
+def _fitting(parts: Callable[[int], list[str]], first: str = "") -> str:
+    """The longest text within the budget. What is left out was never begun, so the Markdown stays whole."""
+    texts = (first + "\n\n".join(parts(most)) for most in FEWER)
+    return next(text for text in texts if len(text.encode()) <= BUDGET)
 
 
 def _check(page: _Page) -> Check:
     analysis = page.analysis
-    listed = [page.item(finding) for finding in analysis.findings]
-    summary = "\n\n".join([_verdict_words(analysis), *_incomplete(analysis), _footer(page)])
-    kept: list[str] = []
-    size = 0
-    for line in listed:
-        size += len(line.encode()) + 1
-        if size > BUDGET:
-            kept.append(f"- {len(listed) - len(kept)} more; run `winparity diff` to see all")
-            break
-        kept.append(line)
-    return Check(_conclusion(analysis), headline(analysis), summary, "\n".join(kept), tuple(_annotations(analysis)))
+    summary = _fitting(lambda most: [_verdict_words(analysis), *_incomplete(analysis, most), _footer(page)])
+    return Check(_conclusion(analysis), headline(analysis), summary, _all(page), tuple(_annotations(analysis)))
+
+
+def _all(page: _Page) -> str:
+    """All findings, as far as the budget goes."""
+    lines = [page.item(finding) for finding in page.analysis.findings]
+    ends = list(accumulate(len(line.encode()) + 1 for line in lines))
+    if not ends or ends[-1] <= BUDGET:
+        return "\n".join(lines)
+    more = "- {} more; run `winparity diff` to see all"
+    kept = bisect_right(ends, BUDGET - len(more.format(len(lines))))
+    return "\n".join([*lines[:kept], more.format(len(lines) - kept)])
 
 
 def _verdict_words(analysis: Analysis) -> str:
@@ -299,5 +317,5 @@ def _annotations(analysis: Analysis) -> Iterable[Annotation]:
     for finding in analysis.findings:
         level = _LEVELS.get(finding.level)
         if level is not None and finding.side == "head":
-            text = visible(finding.message)
+            text = short(finding.message, MAX_MESSAGE)
             yield Annotation(finding.path, finding.line, finding.end_line, level, finding.rule, text)

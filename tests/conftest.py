@@ -1,7 +1,11 @@
-"""What holds for every test: nothing but this machine is spoken to."""
+"""What holds for every test: nothing but this machine is spoken to; and snapshots of what people read."""
 
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 LOCAL = ("127.", "::1", "localhost")
 
@@ -15,3 +19,49 @@ def _stay_here(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_stay_here)
+
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update", action="store_true", help="rewrite snapshots that differ, remove those that no test reads"
+    )
+
+
+class Snapshots:
+    """The snapshots of one test module; their names begin with the module's."""
+
+    def __init__(self, prefix: str, *, update: bool) -> None:
+        self._prefix = prefix
+        self._update = update
+        self._used: set[Path] = set()
+
+    def check(self, name: str, text: str) -> None:
+        file = SNAPSHOTS / f"{self._prefix}-{name}"
+        assert file not in self._used, "two snapshots have one name"
+        self._used.add(file)
+        if self._update:
+            SNAPSHOTS.mkdir(exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        assert file.exists(), f"no snapshot {file.name}: look at what is shown, then run pytest --update"
+        assert text == file.read_text(encoding="utf-8"), f"{file.name} differs; pytest --update rewrites it"
+
+    def check_that_all_are_used(self) -> None:
+        unused = set(SNAPSHOTS.glob(f"{self._prefix}-*")) - self._used
+        if self._update:
+            for file in unused:
+                file.unlink()
+        else:
+            assert sorted(file.name for file in unused) == [], "no test reads these; pytest --update removes them"
+
+
+@pytest.fixture(scope="module")
+def snapshots(request: pytest.FixtureRequest) -> Iterator[Snapshots]:
+    """Snapshots, which `pytest --update` rewrites. A run of some of a module's tests does not ask for all of them."""
+    found = Snapshots(request.path.stem.removeprefix("test_"), update=request.config.getoption("--update"))
+    yield found
+    chosen = request.config.getoption("keyword") or request.config.getoption("markexpr")
+    if not chosen and not any("::" in word for word in request.config.args) and not request.session.testsfailed:
+        found.check_that_all_are_used()

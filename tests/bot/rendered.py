@@ -31,10 +31,12 @@ class Rendered(NamedTuple):
 
 def rendered(markdown: str) -> Rendered:
     """Parse a text with GitHub's extensions of the syntax."""
-    tokens = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(markdown)
+    parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    tokens = parser.parse(markdown)
     flat = [inner for token in tokens for inner in (token, *(token.children or []))]
+    words = "\n".join(_words(token) for token in tokens if token.type == "inline")
     return Rendered(
-        "".join(token.content for token in flat if token.type in {"text", "text_special"}),
+        words,
         [token.content for token in flat if token.type in {"code_inline", "code_block", "fence"}],
         [
             str(token.attrs.get("href", token.attrs.get("src")))
@@ -44,6 +46,12 @@ def rendered(markdown: str) -> Rendered:
         [token.content for token in flat if token.type.startswith("html_")],
         [_name(token) for token in tokens if token.nesting >= 0 and token.type != "inline"],
     )
+
+
+def _words(block: Token) -> str:
+    """A block's text; a tag and a line's end stand apart, as what is on both sides of them does."""
+    kinds = {"text": "", "text_special": "", "html_inline": "\n", "softbreak": "\n", "hardbreak": "\n"}
+    return "".join(kinds[token.type] or token.content for token in block.children or () if token.type in kinds)
 
 
 def _name(token: Token) -> str:

@@ -1,0 +1,87 @@
+"""Analyses of every shape, made by hand: what people read does not depend on a rule's words of the day."""
+
+from dataclasses import replace
+
+from analyzer.model import Analysis, Finding, Level, Place, Score, Stub, Unreadable
+
+BASE, HEAD = "b" * 40, "a1" * 20
+LOSS = Finding(
+    "implementation-lost",
+    Level.REGRESSION,
+    "volume/usage_windows.go",
+    6,
+    8,
+    "head",
+    "Store.Free",
+    "Store.Free did real work on Windows and now returns a not-supported error.",
+    "volume",
+    Stub.ERROR,
+    gap=True,
+    counterpart=Place("volume/usage_linux.go", 6),
+)
+WARNING = Finding(
+    "stub-added",
+    Level.WARNING,
+    "engine/restart_windows.go",
+    5,
+    5,
+    "head",
+    "Engine.restart",
+    "Engine.restart is new, and on Windows it does nothing.",
+    "engine",
+    Stub.NOOP,
+    gap=True,
+    silent=True,
+)
+QUIET = replace(
+    WARNING, path="daemon/apparmor_windows.go", symbol="loadProfile", gap=False, message="loadProfile is a stub."
+)
+GAIN = Finding(
+    "tag-removed",
+    Level.IMPROVEMENT,
+    "logs/remote.go",
+    1,
+    1,
+    "head",
+    None,
+    "This file now builds on Windows.",
+    "logs",
+    gap=True,
+)
+GONE = replace(LOSS, side="base", path="volume/old_windows.go", line=20, end_line=20)
+NOTE = replace(GAIN, level=Level.NOTE, message="This is context.")
+UNREADABLE = (Unreadable("big/data.go", "larger than 2 MiB"), Unreadable("odd/link.go", "a symbolic link"))
+HOSTILE_NAME = "a\n\x1b[31m`@octocat` [x](http://evil.example) <script> #1 \u202e_windows.go"
+HOSTILE = replace(
+    LOSS,
+    path=f"x/{HOSTILE_NAME}",
+    symbol=f"T.{HOSTILE_NAME}",
+    message=f"T.{HOSTILE_NAME} is gone; see GH-1, www.evil.example, http://evil.example :tada: **deadbeef1234** [bold]x[/]",
+)
+
+
+def analysis(*findings: Finding, **changes: object) -> Analysis:
+    known = Analysis(BASE, HEAD, "unchanged", findings, Score(6, 1, 2, 1), Score(5, 1, 3, 1))
+    return replace(known, **changes)
+
+
+SHAPES = {
+    "improved": analysis(GAIN, verdict="improved"),
+    "regressed": analysis(LOSS, GONE, verdict="regressed"),
+    "mixed": analysis(LOSS, WARNING, GAIN, QUIET, NOTE, verdict="mixed"),
+    "unchanged": analysis(),
+    "incomplete": analysis(WARNING, verdict="regressed", unreadable=UNREADABLE),
+    "incomplete-unchanged": analysis(unreadable=UNREADABLE),
+    "quiet": analysis(QUIET, verdict="regressed"),
+    "hostile": analysis(
+        HOSTILE, verdict="regressed", unreadable=(Unreadable(HOSTILE_NAME, f"not Go: {HOSTILE_NAME}"),)
+    ),
+}
+MANY = analysis(
+    *(replace(LOSS, symbol=f"Store.F{n}", message=f"Store.F{n} is lost.", line=n) for n in range(1, 61)),
+    verdict="regressed",
+)
+LONG = analysis(
+    *(replace(finding, path="long/" * 800 + "x_windows.go") for finding in MANY.findings), verdict="regressed"
+)
+SHAPES["many"] = MANY
