@@ -1,7 +1,7 @@
 """Go source to a syntax tree, and where it stops being Go: what tree-sitter-go takes and Go does not, and the reverse."""
 
 import re
-from itertools import islice, pairwise
+from itertools import pairwise
 
 import tree_sitter_go
 from tree_sitter import Language, Node, Parser, Tree
@@ -139,5 +139,7 @@ def _harmless(siblings: list[Node], at: int) -> bool:
     node = siblings[at]
     if not node.is_error or node.child_count != 1 or node.children[0].type not in SPECS:
         return False
-    after = next((s.type for s in islice(siblings, at + 1, None) if s.type != "comment"), "")
-    return after == ")"
+    after = at + 1
+    while after < len(siblings) and siblings[after].type == "comment":
+        after += 1
+    return after < len(siblings) and siblings[after].type == ")"
