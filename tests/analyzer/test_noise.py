@@ -11,6 +11,7 @@ from tree_sitter import Node
 from analyzer import analyze, scan
 from analyzer.model import Finding, Snapshot
 from analyzer.syntax import parse, text
+from tests.analyzer import bodies
 from tests.analyzer.cases import CASES, Case, snapshot
 
 Files = Mapping[str, str]
@@ -25,7 +26,7 @@ UNRELATED = "package %s\n\nfunc sumOfSquares(a, b int) int {\n\treturn a*a + b*b
 cases = st.sampled_from([case for case in CASES if not case.todo])
 chance = st.randoms(use_true_random=False)
 # The same examples each time: a default suite that fails by chance teaches people to run it again.
-steadily = settings(derandomize=True, deadline=None, max_examples=80)
+steadily = settings(derandomize=True, deadline=None, max_examples=60)
 
 
 def _told(findings: tuple[Finding, ...]) -> list[tuple[object, ...]]:
@@ -154,6 +155,23 @@ def test_noise_in_the_pull_request_alone_changes_nothing(edit: Edit, case: Case,
 @given(case=cases, seed=st.integers(0, 99))
 def test_noise_alone_is_no_finding(edit: Edit, case: Case, seed: int) -> None:
     assert _found(case.head, _edited(case.head, edit, seed)) == []
+
+
+@each_edit
+@pytest.mark.parametrize("group", sorted({body.group for body in bodies.bodies()}))
+@settings(steadily, max_examples=3)
+@given(seed=st.integers(0, 99))
+def test_noise_does_not_change_what_a_body_is(edit: Edit, group: str, seed: int) -> None:
+    assert _bodies(_edited(bodies.files(group), edit, seed)) == _bodies(bodies.files(group))
+
+
+def _bodies(files: Files) -> dict[str, tuple[object, ...]]:
+    table = scan(snapshot(files))
+    return {
+        f"{package.dir}/{symbol.name}": (symbol.kind, symbol.status, symbol.stub, symbol.gap)
+        for package in table.packages
+        for symbol in package.symbols
+    }
 
 
 @steadily
