@@ -52,7 +52,8 @@ def add_comments(source: str, chance: random.Random) -> str:
     """Put comments and blank lines between declarations."""
     lines = source.splitlines(keepends=True)
     starts = {node.start_point.row for node in parse(source.encode()).root_node.named_children}
-    below = [row for row in sorted(starts) if row >= _after_package(source)]
+    # Only below a blank line: a comment right above a declaration belongs to it, and says something.
+    below = [row for row in sorted(starts) if row >= _after_package(source) and not lines[row - 1].strip()]
     for row in reversed(below):
         if chance.random() < 0.5:
             lines.insert(row, chance.choice(NOISE) + "\n\n")
