@@ -128,8 +128,10 @@ class Jobs:
         self.queue: Queue = RedisQueue(self.redis, name=QUEUE)
 
     async def close(self) -> None:
-        """Close all connections."""
-        await self.queue.disconnect()
+        """Close all connections. A store that is away does not keep us."""
+        with suppress(RedisError, OSError):
+            await self.queue.disconnect()
+        await self.redis.aclose()
 
     async def submit(self, event: PullEvent) -> bool:
         """Accept an event. When this returns, it is stored and will be worked on.

@@ -98,7 +98,8 @@ async def store(settings: Settings) -> AsyncIterator[str]:
 async def listening(settings: Settings, redis_url: str) -> AsyncIterator[str]:
     """The web server while this is held. Yields its URL; port 0 in the settings takes a free one."""
     jobs = Jobs(redis_url)
-    runner = web.AppRunner(make_app(settings, jobs), access_log=None)
+    # GitHub signs the bytes as they are sent, so nobody's compressed body is unpacked before it is proven to be GitHub's.
+    runner = web.AppRunner(make_app(settings, jobs), access_log=None, auto_decompress=False)
     await runner.setup()
     try:
         site = web.TCPSite(runner, settings.host, settings.port)
