@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+import redis
 import structlog
 from saq import Job, Worker
 from saq.types import PartialTimersDict
@@ -28,6 +29,7 @@ from bot.source import Mirror, MovedError, SourceError, UnreachableError
 RESCUE_EVERY = 30.0
 # Seconds that running jobs get to finish when the process is asked to stop; what does not finish runs again.
 GRACE = 20
+STOP_POLL = 0.01
 # Seconds that a worker waits for a job before it looks whether it is to stop.
 DEQUEUE_TIMEOUT = 1.0
 
@@ -67,32 +69,42 @@ async def working(settings: Settings, redis_url: str) -> AsyncIterator[Worker[An
             dequeue_timeout=DEQUEUE_TIMEOUT,
         )
         worker.SIGNALS = []  # the process's own entry handles them (bot/web.py)
-        tasks = [asyncio.create_task(worker.start()), asyncio.create_task(_rescue(jobs))]
+        over = asyncio.Event()
+        tasks = [asyncio.create_task(worker.start()), asyncio.create_task(_rescue(jobs, over))]
         try:
             yield worker
         finally:
+            over.set()
             await _finish_running(worker)
-            await worker.stop()
-            for task in tasks:
-                task.cancel()
+            tasks[0].cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await worker.stop()
             await jobs.close()
 
 
 async def _finish_running(worker: Worker[Any]) -> None:
-    """Let running jobs end; the engine's own grace would wait for its idle tasks too."""
+    """Let running jobs end, and take no more.
+
+    The engine cancels them as soon as its own event is set, and its grace would wait for its idle tasks too: so it gets
+    another event, which only those see that would take a job.
+    """
+    worker.event = asyncio.Event()
     worker.event.set()
-    running = [context["task"] for context in worker.job_task_contexts.values()]
-    if running:
-        await asyncio.wait(running, timeout=GRACE)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(GRACE):
+            while worker.job_task_contexts:  # noqa: ASYNC110 - the engine tells nobody
+                await asyncio.sleep(STOP_POLL)
 
 
-async def _rescue(jobs: Jobs) -> None:
-    while True:
-        with contextlib.suppress(OSError):
+async def _rescue(jobs: Jobs, over: asyncio.Event) -> None:
+    """Put back what was lost, until it is over. It is not cancelled: redis-py may swallow a cancellation."""
+    while not over.is_set():
+        with contextlib.suppress(redis.RedisError, OSError):
             if count := await jobs.rescue():
                 log.warning("put back jobs that were in no queue", count=count)
-        await asyncio.sleep(RESCUE_EVERY)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RESCUE_EVERY):
+                await over.wait()
 
 
 async def pull_job(
