@@ -24,7 +24,7 @@ from tests.analyzer.gotool import SYSTEMS, Oracle, built_by_us, tool_tags
 CLAUSE = b"package p\n"
 # Each example asks Go by a pipe, which is fast but not free; what is generated does not depend on the last run.
 BATCHES = settings(
-    max_examples=100, deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=60, deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 
 

@@ -14,7 +14,7 @@ from analyzer.model import Platform
 from tests.analyzer.gotool import SYSTEMS, Oracle, goroot
 
 # What is generated does not depend on the last run.
-STEADY = settings(max_examples=100, deadline=None, database=None, derandomize=True)
+STEADY = settings(max_examples=60, deadline=None, database=None, derandomize=True)
 P = "package p\n"
 
 
