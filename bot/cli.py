@@ -71,8 +71,13 @@ def fail(message: str) -> NoReturn:
     from bot.report import visible
 
     lines = "\n".join(visible(line) for line in message.splitlines())
-    Console(stderr=True).print(f"[bold red]winparity:[/] {escape(lines)}", highlight=False)
+    _complain(lines)
     raise SystemExit(USAGE_ERROR)
+
+
+def _complain(text: str) -> None:
+    """One line on stderr, however long: a path in it can be copied."""
+    Console(stderr=True, emoji=False).print(f"[bold red]winparity:[/] {escape(text)}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -106,7 +111,7 @@ def diff(
     if format is DiffFormat.JSON:
         typer.echo(json.dumps(analysis_json(analysis), indent=2))
     else:
-        show_analysis(analysis, Console())
+        show_analysis(analysis, Console(emoji=False))
     bad = {
         FailOn.REGRESSION: {Level.REGRESSION},
         FailOn.WARNING: {Level.REGRESSION, Level.WARNING},
@@ -127,14 +132,17 @@ def scan(
     """
     from analyzer import scan as scan_snapshot
     from bot.output import parity_json, show_parity
+    from bot.report import visible
     from bot.source import LocalRepository
 
     source = LocalRepository(repo)
     parity = scan_snapshot(source.snapshot(source.resolve(rev)))
     if format is ScanFormat.JSON:
         typer.echo(json.dumps(parity_json(parity)))
+        for entry in parity.unreadable:
+            _complain(visible(f"could not read {entry.path}: {entry.reason}"))
     else:
-        show_parity(parity, Console())
+        show_parity(parity, Console(emoji=False))
 
 
 @app.command()
@@ -183,7 +191,7 @@ def demo(
     from bot.demo.run import demo as run_demo
     from bot.log import set_up
 
-    if (repo is None) != (base is None or head is None):
+    if len({given is None for given in (repo, base, head)}) > 1:
         fail("name --repo PATH together with BASE and HEAD, or none of them")
     subject = subject_from(repo, base, head) if repo and base and head else sample_subject
     set_up("console", quiet=True)
@@ -210,7 +218,10 @@ def serve(
 
 @app.command()
 def worker() -> None:
-    """Run jobs. Any number of workers on any number of machines may share one REDIS_URL."""
+    """Run jobs. Any number of workers on any number of machines may share one REDIS_URL.
+
+    Example: `REDIS_URL=redis://store:6379 winparity worker`, with the settings of `winparity serve`.
+    """
     _run(web_server=False, worker=True)
 
 

@@ -37,7 +37,6 @@ def parity_json(parity: Parity) -> dict[str, Any]:
         "schema": SCHEMA,
         "rev": parity.rev,
         "score": _score(parity.score),
-        "unreadable": _unreadable(parity.unreadable),
         "packages": [
             {
                 "dir": package.dir,
