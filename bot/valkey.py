@@ -6,9 +6,9 @@ One that outlived a killed parent is adopted like any other.
 
 import asyncio
 import contextlib
-import fcntl
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +21,8 @@ import redis
 import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from bot.lock import POLL, locked, take
 
 # sockaddr_un has room for 108 bytes on Linux and 104 on macOS.
 MAX_SOCKET_PATH = 100
@@ -55,7 +57,7 @@ async def embedded(data_dir: Path) -> AsyncIterator[str]:
     Raises:
         EmbeddedError: the platform has none, or it does not start.
     """
-    folder = data_dir / "valkey"
+    folder = _folder(data_dir)
     socket = await asyncio.to_thread(_ensure, folder)
     watch = asyncio.create_task(_watch(folder))
     try:
@@ -65,6 +67,11 @@ async def embedded(data_dir: Path) -> AsyncIterator[str]:
         with contextlib.suppress(asyncio.CancelledError):
             await watch
         await asyncio.to_thread(_stop_if_last, folder, socket)
+
+
+def _folder(data_dir: Path) -> Path:
+    """Absolute, because the server changes into it before it opens its other files."""
+    return data_dir.absolute() / "valkey"
 
 
 async def _watch(folder: Path) -> None:
@@ -82,8 +89,7 @@ def _ensure(folder: Path) -> Path:
     if _answers(socket):
         return socket
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(folder / "lock"):
         if not _answers(socket):
             _start(folder, socket)
     return socket
@@ -102,21 +108,48 @@ def _start(folder: Path, socket: Path) -> None:
         "logfile": str(folder / "valkey.log"),
         "pidfile": str(folder / "valkey.pid"),
     }
-    socket.unlink(missing_ok=True)
     arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
-    # A session of its own: Ctrl-C is for us, and we still need the server to finish what we do.
-    process = subprocess.Popen(
-        [_binary(), *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    command = [_binary(), *arguments]
+    with (folder / "running").open("w") as running:
+        _claim(folder, running.fileno())
+        if former := _children.pop(socket, None):
+            former.wait(STOP_TIMEOUT)
+        socket.unlink(missing_ok=True)
+        # A session of its own: Ctrl-C is for us, and we still need the server to finish what we do.
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            pass_fds=[running.fileno()],
+        )
     deadline = time.monotonic() + START_TIMEOUT
     while not _answers(socket):
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()
             process.wait()
             raise EmbeddedError(f"the embedded Valkey did not start; see {folder / 'valkey.log'}, or set REDIS_URL")
-        time.sleep(0.02)
+        time.sleep(POLL)
     _children[socket] = process
     log.info("embedded valkey started", pid=process.pid, socket=str(socket))
+
+
+def _claim(folder: Path, running: int) -> None:
+    """Make sure that no server runs in the folder: two would ruin its file.
+
+    One that runs and does not answer has lost its socket, or hangs: it is stopped. A server holds the lock as long as
+    it lives, because it inherits the descriptor.
+    """
+    for signum, patience in ((None, STOP_PATIENCE), (signal.SIGTERM, STOP_TIMEOUT), (signal.SIGKILL, STOP_TIMEOUT)):
+        if signum is not None:
+            with contextlib.suppress(OSError, ValueError):
+                os.kill(int((folder / "valkey.pid").read_text(encoding="ascii")), signum)
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            if take(running):
+                return
+            time.sleep(POLL)
+    raise EmbeddedError(f"a Valkey in {folder} neither answers nor stops")
 
 
 def _binary() -> str:
@@ -165,13 +198,12 @@ def _answers(socket: Path) -> bool:
 
 def _stop_if_last(folder: Path, socket: Path) -> None:
     """Stop the server unless another process is connected to it."""
-    with (folder / "lock").open("w") as lock, contextlib.suppress(redis.RedisError):
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(folder / "lock"), contextlib.suppress(redis.RedisError):
         client = _client(socket)
         try:
             deadline = time.monotonic() + STOP_PATIENCE
             while (others := len(client.client_list()) - 1) and time.monotonic() < deadline:
-                time.sleep(0.02)
+                time.sleep(POLL)
             if not others:
                 client.shutdown(nosave=True)
                 if child := _children.pop(socket, None):
