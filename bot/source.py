@@ -4,18 +4,20 @@ The git command fetches, pygit2 reads. Nothing is checked out; no hook, filter o
 """
 
 import base64
-import fcntl
 import os
 import subprocess
-from collections.abc import Iterator
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pygit2
-from pygit2.enums import FileMode, Option
+from pygit2.enums import FileMode, ObjectType, Option
 
 from analyzer.model import Snapshot, SourceFile, Unreadable
 from bot.ids import Repo, Sha
+from bot.lock import locked
 
 # A Go file written by a person stays far below; what is larger is data in Go's clothes.
 MAX_FILE_BYTES = 2 * 1024 * 1024
@@ -48,7 +50,12 @@ pygit2.option(Option.SET_OWNER_VALIDATION, 0)  # type: ignore[no-untyped-call,un
 
 
 def _git(
-    folder: Path, *args: str, stdin: bytes = b"", env: dict[str, str] | None = None, secret: str = ""
+    folder: Path,
+    *args: str,
+    stdin: bytes = b"",
+    env: dict[str, str] | None = None,
+    secrets: Iterable[str] = (),
+    inherited: Iterable[int] = (),
 ) -> subprocess.CompletedProcess[bytes]:
     """Run git without any of the user's or the system's configuration, and without asking anybody anything."""
     keep = ("PATH", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE")
@@ -63,13 +70,19 @@ def _git(
     command = ["git", "-c", "core.hooksPath=" + os.devnull, "-c", "safe.directory=*", "-C", str(folder), *args]
     try:
         done = subprocess.run(
-            command, input=stdin, capture_output=True, env=environment, timeout=GIT_TIMEOUT, check=False
+            command,
+            input=stdin,
+            capture_output=True,
+            env=environment,
+            timeout=GIT_TIMEOUT,
+            check=False,
+            pass_fds=tuple(inherited),
         )
     except FileNotFoundError:
         raise SourceError("git is not installed, or not on PATH") from None
     except subprocess.TimeoutExpired:
         raise SourceError(f"git {args[0]} took longer than {GIT_TIMEOUT} s") from None
-    if secret:
+    for secret in filter(None, secrets):
         done.stderr = done.stderr.replace(secret.encode(), b"***")
     return done
 
@@ -93,7 +106,10 @@ class LocalRepository:
         found = pygit2.discover_repository(str(path)) if path.exists() else None
         if found is None:
             raise SourceError(f"{path} is not a git repository; name one with --repo PATH")
-        self._repo = pygit2.Repository(found)
+        try:
+            self._repo = pygit2.Repository(found)
+        except pygit2.GitError as error:
+            raise SourceError(f"{path} cannot be read: {error}") from None
 
     def resolve(self, rev: str) -> Sha:
         """The commit that a revision names.
@@ -104,10 +120,16 @@ class LocalRepository:
         Raises:
             SourceError: it names no commit here.
         """
-        done = _git(self.path, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
-        if done.returncode:
-            raise SourceError(f"no commit {rev!r} in {self.path}; is it spelt right, and fetched?")
-        return Sha(_words(done.stdout))
+        unknown = SourceError(f"no commit {rev!r} in {self.path}; is it spelt right, and fetched?")
+        if "\0" in rev:
+            raise unknown
+        done = _git(self.path, "rev-parse", "--verify", "--quiet", "--end-of-options", rev)
+        try:
+            # A revision that is excluded is answered with ^ before it.
+            found = self._repo[Sha(_words(done.stdout))].peel(pygit2.Commit)
+        except (KeyError, ValueError, pygit2.GitError):
+            raise unknown from None
+        return Sha(str(found.id))
 
     def merge_base(self, base: Sha, head: Sha) -> Sha:
         """The commit from which head's changes count, as GitHub shows a pull request.
@@ -115,7 +137,10 @@ class LocalRepository:
         Raises:
             SourceError: the two have no common history here.
         """
-        found = self._repo.merge_base(pygit2.Oid(hex=base), pygit2.Oid(hex=head))
+        try:
+            found = self._repo.merge_base(pygit2.Oid(hex=base), pygit2.Oid(hex=head))
+        except (KeyError, ValueError, pygit2.GitError):
+            found = None
         if found is None:
             raise SourceError("the two revisions have no common ancestor here; compare them with --no-merge-base")
         return Sha(str(found))
@@ -138,7 +163,7 @@ class LocalRepository:
             SourceError: the commit is not there.
         """
         tree = self._tree(rev)
-        wanted = {where for where, _ in _directories(self._repo, tree)}
+        wanted = {where for where, _, _ in _directories(self._repo, tree)}
         self._need([tree], wanted)
         return self._snapshot(rev, tree, wanted)
 
@@ -155,14 +180,16 @@ class LocalRepository:
         files: dict[str, SourceFile] = {}
         unreadable: list[Unreadable] = []
         total = 0
-        for where, folder in _directories(self._repo, tree):
+        for where, folder, depth in _directories(self._repo, tree):
             if where not in wanted:
                 continue
+            if depth >= MAX_DEPTH and _subtrees(folder):
+                unreadable.append(Unreadable(where, f"folders in it are nested deeper than {MAX_DEPTH}"))
             for entry in _go_entries(folder):
                 path = _name(entry) if where == "." else f"{where}/{_name(entry)}"
                 reason = _refusal(self._repo, entry)
                 if reason is None and (len(files) >= MAX_FILES or total > MAX_TOTAL_BYTES):
-                    reason = f"beyond the first {MAX_FILES:,} Go files"
+                    reason = f"beyond the first {MAX_FILES:,} Go files, or {MAX_TOTAL_BYTES // 1024**2:,} MiB of them"
                 if reason is not None:
                     unreadable.append(Unreadable(path, reason))
                     continue
@@ -192,11 +219,23 @@ class Mirror(LocalRepository):
         self._url = f"{server.rstrip('/')}/{repo}.git"
         self._server = server
         self._token = token
+        self._inherited: list[int] = []
         path = folder / f"{repo}.git"
-        if not (path / "HEAD").exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._check(_git(path.parent, "init", "--quiet", "--bare", path.name), "init")
+        if not path.exists():
+            self._create(path)
         super().__init__(path)
+
+    def _create(self, path: Path) -> None:
+        """Make an empty repository, at once and whole: another worker may do the same, and any of them may be killed."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as new:
+            fresh = Path(new) / path.name
+            self._check(_git(path.parent, "init", "--quiet", "--bare", "--template=", str(fresh.absolute())), "init")
+            try:
+                fresh.rename(path)
+            except OSError:
+                if not path.exists():
+                    raise
 
     def fetch(self, base: Sha, head: Sha, pull: int) -> None:
         """Bring the commits and trees of both sides, without blobs. What is there already is not asked for.
@@ -234,7 +273,7 @@ class Mirror(LocalRepository):
                 {
                     str(entry.id)
                     for tree in trees
-                    for where, folder in _directories(self._repo, tree)
+                    for where, folder, _ in _directories(self._repo, tree)
                     if where in wanted
                     for entry in _go_entries(folder)
                     if entry.filemode in _FILES and entry.id not in self._repo.odb
@@ -261,6 +300,7 @@ class Mirror(LocalRepository):
         """Git with the token in its environment: argv, the configuration file and the URL never hold it."""
         settings = dict(_REMOTE_SETTINGS)
         env = {}
+        basic = ""
         if self._token:
             basic = base64.b64encode(f"x-access-token:{self._token}".encode()).decode()
             settings[f"http.{self._server.rstrip('/')}/.extraHeader"] = f"Authorization: Basic {basic}"
@@ -268,7 +308,8 @@ class Mirror(LocalRepository):
         env["GIT_CONFIG_COUNT"] = str(len(settings))
         for number, (key, value) in enumerate(settings.items()):
             env |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-        return _git(self.path, *args, stdin=stdin, env=env, secret=self._token)
+        secrets = (basic, self._token)
+        return _git(self.path, *args, stdin=stdin, env=env, secrets=secrets, inherited=self._inherited)
 
     @staticmethod
     def _is_refusal(stderr: bytes) -> bool:
@@ -281,9 +322,18 @@ class Mirror(LocalRepository):
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        with (self.path / "winparity.lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+        """Fetch alone. Git inherits the lock: one whose worker was killed goes on, and nobody may come between."""
+        with locked(self.path / "winparity.lock") as file:
+            # Whoever had the lock is gone, so what it left there when it was killed belongs to nobody.
+            for stale in ("shallow.lock", "config.lock"):
+                (self.path / stale).unlink(missing_ok=True)
+            for part in self.path.glob("objects/pack/tmp_*"):
+                part.unlink(missing_ok=True)
+            self._inherited = [] if sys.platform == "win32" else [file]  # where subprocess has no pass_fds
+            try:
+                yield
+            finally:
+                self._inherited = []
 
 
 _FETCH_FLAGS = (
@@ -312,9 +362,11 @@ def _refusal(repo: pygit2.Repository, entry: pygit2.Object) -> str | None:
     if entry.filemode in _LINKS:
         return "a symbolic link"
     try:
-        _, size = repo.odb.read_header(entry.id)
+        kind, size = repo.odb.read_header(entry.id)
     except (KeyError, pygit2.GitError):
         return "its content is not in this clone; fetch without a filter"
+    if kind != ObjectType.BLOB:
+        return "not a file"
     return f"larger than {MAX_FILE_BYTES // 1024**2} MiB" if size > MAX_FILE_BYTES else None
 
 
@@ -333,16 +385,15 @@ def _enters(name: str) -> bool:
     return name not in _LEFT_OUT and not name.startswith((".", "_"))
 
 
-def _directories(repo: pygit2.Repository, root: pygit2.Tree) -> Iterator[tuple[str, pygit2.Tree]]:
-    """Every directory that counts, with its tree; "." is the root."""
+def _directories(repo: pygit2.Repository, root: pygit2.Tree) -> Iterator[tuple[str, pygit2.Tree, int]]:
+    """Every directory that counts, with its tree and how deep it lies; "." is the root."""
     work = [(".", root, 0)]
     while work:
         where, tree, depth = work.pop()
-        yield where, tree
-        for entry in tree:
-            if entry.filemode == FileMode.TREE and _enters(_name(entry)) and depth < MAX_DEPTH:
-                name = _name(entry)
-                work.append((name if where == "." else f"{where}/{name}", repo[entry.id].peel(pygit2.Tree), depth + 1))
+        yield where, tree, depth
+        if depth < MAX_DEPTH:
+            for name, oid in _subtrees(tree).items():
+                work.append((name if where == "." else f"{where}/{name}", _at(repo, oid), depth + 1))
 
 
 def _changed_directories(repo: pygit2.Repository, before: pygit2.Tree, after: pygit2.Tree) -> Iterator[str]:
@@ -354,17 +405,24 @@ def _changed_directories(repo: pygit2.Repository, before: pygit2.Tree, after: py
             continue
         if _go_ids(old) != _go_ids(new):
             yield where
-        if depth >= MAX_DEPTH:
-            continue
         was, now = _subtrees(old), _subtrees(new)
+        if depth >= MAX_DEPTH:
+            if was != now:
+                yield where
+            continue
         for name in sorted(was.keys() | now.keys()):
             if was.get(name) != now.get(name):
                 path = name if where == "." else f"{where}/{name}"
-                work.append((path, _at(repo, was.get(name)), _at(repo, now.get(name)), depth + 1))
+                old_id, new_id = was.get(name), now.get(name)
+                old_tree = None if old_id is None else _at(repo, old_id)
+                work.append((path, old_tree, None if new_id is None else _at(repo, new_id), depth + 1))
 
 
-def _at(repo: pygit2.Repository, oid: pygit2.Oid | None) -> pygit2.Tree | None:
-    return repo[oid].peel(pygit2.Tree) if oid is not None else None
+def _at(repo: pygit2.Repository, oid: pygit2.Oid) -> pygit2.Tree:
+    try:
+        return repo[oid].peel(pygit2.Tree)
+    except (KeyError, pygit2.GitError):
+        raise SourceError(f"folder {oid} is not in this clone; fetch without a filter") from None
 
 
 def _go_ids(tree: pygit2.Tree | None) -> set[tuple[str, str]]:
