@@ -1,0 +1,198 @@
+"""Real processes that are killed at the worst moment: nothing is lost, nothing is done twice."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from bot.demo.github import PullState, RepositoryState, StandIn
+from bot.demo.run import _free_port
+from bot.queue import PENDING, Jobs
+from tests.bot.conftest import APP_ID, NAME, WEBHOOK_SECRET, Keys
+
+pytestmark = pytest.mark.slow
+
+# Seconds: a killed worker is noticed after its heartbeat, and its lock outlives it.
+PATIENCE = 90.0
+STOPS_WITHIN = 30.0
+COMMENTS = "POST /repos/example/berth/issues/1/comments"
+
+
+@dataclass
+class Stage:
+    """Real processes, and what they need."""
+
+    github: StandIn
+    repository: RepositoryState
+    jobs: Jobs
+    environment: dict[str, str]
+    folder: Path
+    port: int
+    running: list[asyncio.subprocess.Process] = field(default_factory=list)
+
+    async def start(self, *words: str) -> asyncio.subprocess.Process:
+        with (self.folder / f"{words[0]}.log").open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "bot.cli", *words), env=self.environment, stdout=log, stderr=log
+            )
+        self.running.append(process)
+        return process
+
+    async def web(self) -> asyncio.subprocess.Process:
+        process = await self.start("serve", "--no-worker")
+        await self.until(self._answers)
+        return process
+
+    async def _answers(self) -> bool:
+        try:
+            async with (
+                aiohttp.ClientSession() as session,
+                session.get(f"http://127.0.0.1:{self.port}/readyz") as answer,
+            ):
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
+
+    async def send(self, pull: PullState, delivery: str = "the-delivery") -> None:
+        payload = self.github.payload("opened", NAME, pull.number)
+        url = f"http://127.0.0.1:{self.port}/webhook"
+        assert await self.github.deliver(url, "pull_request", payload, delivery) == 202
+
+    async def until(self, condition: Callable[[], object], seconds: float = PATIENCE) -> None:
+        async with asyncio.timeout(seconds):
+            while not await _settled(condition()):  # noqa: ASYNC110 - other processes work
+                await asyncio.sleep(0.02)
+
+    async def finished(self) -> bool:
+        return await self.jobs.is_finished("the-delivery") and not await self.jobs.redis.hlen(PENDING)
+
+    def hold(self, part: str, when: Callable[[], object] = lambda: True) -> "Gate":
+        return Gate(self.github, part, when)
+
+
+async def _settled(value: object) -> bool:
+    return bool(await value if asyncio.iscoroutine(value) else value)
+
+
+class Gate:
+    """GitHub does not answer one request until it is let go; what it asks for happens all the same."""
+
+    def __init__(self, github: StandIn, part: str, when: Callable[[], object]) -> None:
+        self.reached = False
+        self._when = when
+        self._github = github
+        self._part = part
+        github.on_call = self._see
+
+    def _see(self, method: str, path: str) -> None:
+        if self._part in f"{method} {path}" and not self.reached and self._when():
+            self.reached = True
+            self._github.latency = 3600.0
+
+    def open(self) -> None:
+        self._github.latency = 0.0
+
+
+@pytest.fixture
+async def stage(  # noqa: PLR0917 - pytest gives fixtures by name
+    standin: StandIn, repository: RepositoryState, keys: Keys, jobs: Jobs, valkey: str, tmp_path: Path
+) -> AsyncIterator[Stage]:
+    port = _free_port()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "WINPARITY_APP_ID": str(APP_ID),
+        "WINPARITY_PRIVATE_KEY": keys.private,
+        "WINPARITY_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "WINPARITY_DATA_DIR": str(tmp_path / "data"),
+        "WINPARITY_GITHUB_API_URL": standin.url,
+        "WINPARITY_GITHUB_URL": standin.url,
+        "WINPARITY_WRITE_SPACING": "0",
+        "WINPARITY_COMMENT": "always",
+        "REDIS_URL": valkey,
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+    }
+    stage = Stage(standin, repository, jobs, environment, tmp_path, port)
+    yield stage
+    for process in stage.running:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def _kill(process: asyncio.subprocess.Process) -> None:
+    process.kill()
+    assert await process.wait() == -signal.SIGKILL
+
+
+async def _shown_once(stage: Stage, pull: PullState) -> None:
+    await stage.until(stage.finished)
+    assert len(stage.repository.comments) == 1
+    assert [run["head_sha"] for run in stage.repository.check_runs] == [pull.head]
+
+
+@pytest.mark.parametrize("part", ["/compare/", ".git/git-upload-pack", COMMENTS])
+async def test_a_killed_workers_job_is_done_by_the_next(stage: Stage, pull: PullState, part: str) -> None:
+    await stage.web()
+    worker = await stage.start("worker")
+    gate = stage.hold(part)
+    await stage.send(pull)
+    await stage.until(lambda: gate.reached)
+    await _kill(worker)
+    gate.open()
+    await stage.start("worker")
+    await _shown_once(stage, pull)
+
+
+async def test_a_worker_killed_after_its_comment_leaves_one(stage: Stage, pull: PullState) -> None:
+    """Its next request is the look whether another worker was faster: by then the comment is there."""
+    await stage.web()
+    worker = await stage.start("worker")
+    gate = stage.hold("/issues/1/comments", lambda: stage.repository.comments)
+    await stage.send(pull)
+    await stage.until(lambda: gate.reached)
+    await _kill(worker)
+    gate.open()
+    await stage.start("worker")
+    await _shown_once(stage, pull)
+
+
+async def test_what_was_acknowledged_outlives_the_web_process(stage: Stage, pull: PullState) -> None:
+    web = await stage.web()
+    await stage.send(pull)
+    await _kill(web)
+    await stage.start("worker")
+    await _shown_once(stage, pull)
+
+
+async def test_a_worker_that_is_asked_to_stop_finishes_its_job(stage: Stage, pull: PullState) -> None:
+    await stage.web()
+    worker = await stage.start("worker")
+    stage.github.latency = 0.2
+    await stage.send(pull)
+    await stage.until(lambda: stage.github.calls)
+    worker.terminate()
+    async with asyncio.timeout(STOPS_WITHIN):
+        assert await worker.wait() == 0
+    assert await stage.finished()
+    assert len(stage.repository.comments) == 1
+    job = await stage.jobs.queue.job("the-delivery")
+    assert job is not None
+    assert job.attempts == 1
+
+
+@pytest.mark.parametrize("words", [("serve",), ("serve", "--no-worker"), ("worker",)])
+async def test_a_process_that_is_asked_to_stop_stops(stage: Stage, words: tuple[str, ...]) -> None:
+    process = await stage.start(*words)
+    log = stage.folder / f"{words[0]}.log"
+    await stage.until(lambda: "ready" in log.read_text() or "listening" in log.read_text())
+    process.terminate()
+    async with asyncio.timeout(STOPS_WITHIN):
+        assert await process.wait() == 0
+    assert "Traceback" not in log.read_text()
