@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from analyzer.diff import Diff, compare
 from analyzer.model import Analysis, Finding, Level, Options, Parity, Platform, Score, Snapshot, Unreadable, Verdict
-from analyzer.parity import View
+from analyzer.parity import Revision, View
 from analyzer.rules import RULES
 from analyzer.symbols import packages
 
@@ -90,7 +90,8 @@ def _tagged(platform: Platform, tags: frozenset[str]) -> Platform:
 def scan(snapshot: Snapshot, options: Options | None = None) -> Parity:
     """The Windows support of one revision, package by package."""
     options = options or Options()
-    tables = [View(package, options).parity() for package in packages(snapshot, options).values()]
+    revision = Revision(packages(snapshot, options), options)
+    tables = [View(package, revision).parity() for package in revision.packages.values()]
     tables = [table for table in tables if table.symbols]
     total = sum((table.score for table in tables), Score())
     return Parity(snapshot.rev, total, tuple(tables), _unreadable(snapshot))

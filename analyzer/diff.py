@@ -8,7 +8,7 @@ from functools import cached_property
 
 from analyzer.model import Options, Snapshot
 from analyzer.pairs import GuardChanges, TestChanges, pair_guards, pair_tests
-from analyzer.parity import View
+from analyzer.parity import Revision, View
 from analyzer.symbols import GoFile, Package, Symbol, directory, packages
 
 # Half of the lines in common makes a rename, as git has it by default (git-diff, -M50%).
@@ -156,13 +156,14 @@ def compare(base: Snapshot, head: Snapshot, options: Options) -> Diff:
         The packages in which something differs.
     """
     old, new = packages(base, options), packages(head, options)
+    then, now = Revision(old, options), Revision(new, options)
     renames = _renames(base, head)
     moved = _moved_directories(old, new, renames)
     changes = []
     for where in sorted({*new, *(d for d in old if d not in moved)}):
         was = next((d for d, to in moved.items() if to == where), where)
         before, after = old.get(was, _empty(was)), new.get(where, _empty(where))
-        changes.append(PackageChange(View(before, options), View(after, options), _files(before, after, renames, old)))
+        changes.append(PackageChange(View(before, then), View(after, now), _files(before, after, renames, old)))
     return Diff(tuple(changes), _arrived(changes), _departed(changes), _stubs_gone(changes))
 
 

@@ -69,14 +69,20 @@ def guards(symbol: Symbol, target: Scope, reference: Scope) -> list[Guard]:
     body = function.child_by_field_name("body") if function is not None else None
     if body is None:
         return []
-    return list(_Walk(target, reference, symbol.declaration.line - 2).block(body, {}))
+    try:
+        return list(_Walk(target, reference, symbol.declaration.line - 2).block(body, {}))
+    except RecursionError:  # nobody writes a guard this deep; generated code is not judged
+        return []
 
 
 def work_of(symbol: Symbol) -> list[str]:
     """The statements of a function that do something which outlives them, in one spelling each."""
     root = syntax.parse(b"package p\n" + symbol.source).root_node
     function = next((n for n in root.named_children if n.type.endswith("_declaration")), None)
-    return _work(syntax.statements(function.child_by_field_name("body"))) if function is not None else []
+    try:
+        return _work(syntax.statements(function.child_by_field_name("body"))) if function is not None else []
+    except RecursionError:
+        return []
 
 
 @dataclass(frozen=True, slots=True)

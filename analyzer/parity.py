@@ -1,14 +1,16 @@
 """What each symbol of a package is on the target, and the score: the table behind scan, dashboard and rules."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
-from analyzer.classify import REAL, Bodies, Body
+from analyzer.classify import Universe
 from analyzer.conditions import Scope
 from analyzer.model import Options, PackageParity, Score, Status, Stub, SymbolParity
 from analyzer.skips import TestState, states
 from analyzer.symbols import Package, Symbol
+from analyzer.ways import REAL, Body
+from analyzer.world import World
 
 # Mechanisms that exist on Linux only. A stub for one of them is by design: no user on Windows can miss it.
 _LINUX_CONCEPTS = frozenset(
@@ -36,14 +38,30 @@ _CAPABILITY = re.compile(r"[sS]upport(?:s|ed)?(?:$|[A-Z])|^[cC]an[A-Z]|Available
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
 
 
+class Revision:
+    """All packages that are held of one revision, and what their functions are on each platform.
+
+    Args:
+        packages: by directory.
+        options: the platforms.
+    """
+
+    def __init__(self, packages: Mapping[str, Package], options: Options) -> None:
+        self.options = options
+        self.packages = packages
+        world = World(packages)
+        self.target = Universe(world, "target")
+        self.reference = Universe(world, "reference")
+
+
 class View:
     """One package at one revision: what a symbol is on the target, judged on demand and once."""
 
-    def __init__(self, package: Package, options: Options) -> None:
+    def __init__(self, package: Package, revision: "Revision") -> None:
         self.package = package
-        self._options = options
-        self._target = Bodies(package.target)
-        self._reference = Bodies(package.reference)
+        self._options = revision.options
+        self._target = revision.target.of(package)
+        self._reference = revision.reference.of(package)
 
     @cached_property
     def scopes(self) -> tuple[Scope, Scope]:

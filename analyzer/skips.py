@@ -51,13 +51,20 @@ def skips(symbol: Symbol, target: Scope, reference: Scope) -> tuple[Skip, ...]:
         target: the names that the package's tests see on the target.
         reference: likewise on the reference.
     """
-    found = list(_function(symbol, target, reference, 0))
+    try:
+        return tuple(_with_set_up(symbol, target, reference))
+    except RecursionError:  # generated code is not judged
+        return ()
+
+
+def _with_set_up(symbol: Symbol, target: Scope, reference: Scope) -> Iterator[Skip]:
+    yield from _function(symbol, target, reference, 0)
     receiver = symbol.name.rpartition(".")[0]
     for name in _SET_UP if receiver else ():
         before = target.names.get(f"{receiver}.{name}")
         if before is not None:
-            found += [Skip("", symbol.declaration.line, s.always) for s in _function(before, target, reference, 1)]
-    return tuple(found)
+            for skip in _function(before, target, reference, 1):
+                yield Skip("", symbol.declaration.line, skip.always)
 
 
 def _function(symbol: Symbol, target: Scope, reference: Scope, depth: int) -> Iterator[Skip]:
