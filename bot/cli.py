@@ -201,6 +201,8 @@ def demo(
         fail(f"the demo failed: {error}")
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    except asyncio.CancelledError:
+        raise SystemExit(143) from None  # SIGTERM, as a shell reports it
 
 
 @app.command()

@@ -559,10 +559,12 @@ async def _upload_pack(request: web.Request, git_dir: Path, kind: str, first: by
         while chunk := await process.stdout.read(CHUNK):
             await response.write(chunk)
         await response.write_eof()
+    except BaseException:
+        # Only one that still runs: to signal one that has ended takes its exit status from asyncio, which then warns.
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        raise
     finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
         await asyncio.gather(feeding, process.wait(), return_exceptions=True)
     return response
 

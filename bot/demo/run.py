@@ -82,6 +82,7 @@ async def demo(subject: Callable[[Path], Subject], *, keep: bool, console: Conso
     Raises:
         DemoError: something did not start or finish; the tail of the processes' logs has been shown.
     """
+    _cancel_on_sigterm()
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wp-", ignore_cleanup_errors=True)))
         stage = await _set_up(stack, folder, await asyncio.to_thread(subject, folder / "repository"), console)
@@ -90,6 +91,14 @@ async def demo(subject: Callable[[Path], Subject], *, keep: bool, console: Conso
         except (DemoError, TimeoutError) as error:
             _show_logs(stage)
             raise DemoError(str(error) or "it took too long") from None
+
+
+def _cancel_on_sigterm() -> None:
+    """Whoever ends the demo with a plain kill must not be left with its processes."""
+    task = asyncio.current_task()
+    if task is not None:
+        with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers in asyncio
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 def sample_subject(folder: Path) -> Subject:
