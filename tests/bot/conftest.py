@@ -18,7 +18,7 @@ from bot.demo.sample import commit, git
 from bot.github import TIMEOUT, GitHub, Installation
 from bot.ids import Repo, Sha
 from bot.queue import Jobs
-from bot.valkey import _ensure, _stop_if_last
+from bot.valkey import _children, _ensure
 from tests.bot.openapi import Judge, UnavailableError, description, must_not_skip
 
 APP_ID = 4242
@@ -149,7 +149,9 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("store") / "valkey"
     socket = _ensure(folder)
     yield f"unix://{socket}"
-    _stop_if_last(folder, socket)
+    process = _children.pop(socket)
+    process.terminate()
+    process.wait(10)
 
 
 @pytest.fixture
