@@ -7,7 +7,8 @@ from functools import cached_property
 from tree_sitter import Node
 
 from analyzer import syntax
-from analyzer.model import Stub
+from analyzer.conditions import Scope
+from analyzer.model import Platform, Stub
 from analyzer.refusals import BUILDS_ERROR, SAYS_UNSUPPORTED
 from analyzer.symbols import GoFile, Package, Symbol
 from analyzer.syntax import text
@@ -24,10 +25,12 @@ class Universe:
     Args:
         world: the packages.
         side: which of their symbols: ``target`` or ``reference``.
+        platform: the platform.
     """
 
-    def __init__(self, world: World, side: str) -> None:
+    def __init__(self, world: World, side: str, platform: Platform) -> None:
         self.world = world
+        self.platform = platform
         self._side = side
         self._known: dict[str, Bodies] = {}
 
@@ -50,6 +53,7 @@ class Bodies:
     def __init__(self, names: Mapping[str, Symbol], universe: Universe) -> None:
         self._names = names
         self._universe = universe
+        self.scope = Scope(universe.platform, names)
         self._known: dict[str, Body] = {}
 
     def of(self, name: str) -> Body:

@@ -34,6 +34,26 @@ class FileChange:
         return self.base is not None and self.head is not None and self.base.on_target and not self.head.on_target
 
     @property
+    def left_alone(self) -> bool:
+        """It left the target, and the reference has it or never had it: what both lose at once is no news."""
+        return (
+            self.left_target
+            and self.base is not None
+            and self.head is not None
+            and (self.head.on_reference or not self.base.on_reference)
+        )
+
+    @property
+    def entered_alone(self) -> bool:
+        """It came to the target, and not to the reference at the same time."""
+        return (
+            self.entered_target
+            and self.base is not None
+            and self.head is not None
+            and (self.base.on_reference or not self.head.on_reference)
+        )
+
+    @property
     def entered_target(self) -> bool:
         """It existed, and now builds on the target."""
         return self.base is not None and self.head is not None and not self.base.on_target and self.head.on_target

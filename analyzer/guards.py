@@ -1,7 +1,6 @@
 """Branches on the platform inside shared code, and what each of them keeps from the target."""
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,21 +8,23 @@ from tree_sitter import Node
 
 from analyzer import syntax
 from analyzer.conditions import Scope, Truth
+from analyzer.effects import (
+    CASES,
+    ZERO,
+    calls,
+    decides,
+    gives,
+    leaves,
+    one_line,
+    only_logs,
+    refusals,
+    refuses_all,
+    returned,
+    says_unsupported,
+    work,
+)
 from analyzer.symbols import Symbol
 from analyzer.syntax import text
-
-_LOGS = re.compile(
-    r"^(?:logrus|log|klog|glog|slog|logger|bklog|fmt\.(?:Print|Fprint)|print)|\.(?:Debug|Info|Warn|Warning)[A-Za-z]*$|\.G\(|\.L\."
-)
-_BUILDS_ERROR = re.compile(
-    r"(?:^|\.|_)(?:err|new)?(?:Err|Wrap|New$|Cause)|[eE]rr(?:or)?f?$|unsupported|not_?(?:supported|implemented)|invalid|forbidden",
-    re.IGNORECASE,
-)
-_NAMES_ERROR = re.compile(r"^(?:err|Err|E[A-Z]{3,})|(?:Err|Error)$|[Uu]nsupported|[Nn]ot(?:Supported|Implemented)")
-_SPACE = re.compile(r"\s+")
-_ZERO = frozenset({"nil", "false", "0", '""', "``", "-1"})
-_LEAVES = {"return_statement", "continue_statement", "break_statement", "goto_statement"}
-_CASES = {"expression_case", "type_case", "default_case", "communication_case"}
 
 
 class Effect(StrEnum):
@@ -46,6 +47,9 @@ class Guard:
         condition: the condition's text in one spelling.
         source: the whole branch's text in one spelling.
         lost: the statements that the reference runs and the target does not, in one spelling each.
+        refused: the errors that only the target hands back, in one spelling each.
+        asked: for refusals deeper inside, the conditions right before them.
+        sure: the target always takes its way, not only in some cases.
     """
 
     effect: Effect
@@ -54,6 +58,9 @@ class Guard:
     condition: str
     source: str
     lost: frozenset[str]
+    refused: frozenset[str] = frozenset()
+    asked: frozenset[str] = frozenset()
+    sure: bool = True
 
 
 def guards(symbol: Symbol, target: Scope, reference: Scope) -> list[Guard]:
@@ -80,7 +87,7 @@ def work_of(symbol: Symbol) -> list[str]:
     root = syntax.parse(b"package p\n" + symbol.source).root_node
     function = next((n for n in root.named_children if n.type.endswith("_declaration")), None)
     try:
-        return _work(syntax.statements(function.child_by_field_name("body"))) if function is not None else []
+        return work(syntax.statements(function.child_by_field_name("body"))) if function is not None else []
     except RecursionError:
         return []
 
@@ -112,7 +119,7 @@ class _Walk:
     def _inside(self, node: Node, local: dict[str, Node]) -> Iterator[Guard]:
         """The blocks within any other statement: loops, closures, cases."""
         for child in node.named_children:
-            if child.type == "block" or child.type in _CASES:
+            if child.type == "block" or child.type in CASES:
                 yield from self.block(child, dict(local))
             else:
                 yield from self._inside(child, local)
@@ -133,7 +140,7 @@ class _Walk:
             return
         first = list(syntax.statements(yes))
         second = [other] if other is not None and other.type == "if_statement" else list(syntax.statements(other))
-        follows = not second and _leaves(first)
+        follows = not second and leaves(first)
         if follows:
             second = list(rest)
         here, there = (first, second) if mine > theirs else (second, first)
@@ -147,7 +154,7 @@ class _Walk:
         if start is not None:
             _note(start, local)
         value = node.child_by_field_name("value")
-        arms = [child for child in node.named_children if child.type in _CASES]
+        arms = [child for child in node.named_children if child.type in CASES]
         mine, theirs = (self._chosen(scope, value, arms, local) for scope in (self.target, self.reference))
         if mine is None or theirs is None or mine == theirs:
             for arm in arms:
@@ -156,9 +163,9 @@ class _Walk:
         here = list(syntax.statements(arms[mine])) if mine >= 0 else []
         there = list(syntax.statements(arms[theirs])) if theirs >= 0 else []
         explicit = bool(here)
-        if _leaves(here) and not _leaves(there):
+        if leaves(here) and not leaves(there):
             there += rest
-        elif _leaves(there) and not _leaves(here):
+        elif leaves(there) and not leaves(here):
             here += rest
         place = arms[mine] if mine >= 0 else node
         found = self._judge(place, f"switch {text(value)}", here, there, sure=True, explicit=explicit)
@@ -167,13 +174,13 @@ class _Walk:
 
     def _result(self, node: Node, local: dict[str, Node]) -> Iterator[Guard]:
         """``return x && runtime.GOOS != "windows"``: what it answers for is off, whatever x is."""
-        for value in _returned(node):
+        for value in returned(node):
             if value.type != "binary_expression" or text(value.child_by_field_name("operator")) != "&&":
                 continue
             if self.target.truth(value, local) is Truth.NO and self.reference.truth(value, local) is Truth.MAYBE:
-                line, source = node.start_point.row + 1 + self.offset, _one_line(text(node))
+                line, source = node.start_point.row + 1 + self.offset, one_line(text(node))
                 yield Guard(
-                    Effect.OFF, line, node.end_point.row + 1 + self.offset, _one_line(text(value)), source, frozenset()
+                    Effect.OFF, line, node.end_point.row + 1 + self.offset, one_line(text(value)), source, frozenset()
                 )
 
     @staticmethod
@@ -203,10 +210,26 @@ class _Walk:
             effect,
             node.start_point.row + 1 + self.offset,
             node.end_point.row + 1 + self.offset,
-            _one_line(condition),
-            _one_line(text(node)),
-            frozenset(_work(there)),
+            one_line(condition),
+            one_line(text(node)),
+            frozenset(work(there)),
+            frozenset(one_line(text(refusal)) for refusal in refusals(here)) if explicit else frozenset(),
+            _asked(here, node) if explicit else frozenset(),
+            sure,
         )
+
+
+def _asked(here: Sequence[Node], branch: Node) -> frozenset[str]:
+    """The conditions right before the refusals in an arm; nothing when one of them has none but the branch's own."""
+    found = set[str]()
+    for refusal in refusals(here):
+        parent = refusal.parent
+        while parent is not None and parent.type != "if_statement":
+            parent = parent.parent
+        if parent is None or parent == branch:
+            return frozenset()
+        found.add(one_line(text(parent.child_by_field_name("condition"))))
+    return frozenset(found)
 
 
 def _effect(here: Sequence[Node], there: Sequence[Node], *, sure: bool, explicit: bool) -> Effect | None:
@@ -215,38 +238,30 @@ def _effect(here: Sequence[Node], there: Sequence[Node], *, sure: bool, explicit
     Args:
         here: what the target runs.
         there: what the reference runs.
+        asked: for refusals deeper inside, the conditions right before them.
         sure: the target always takes its way, not only in some cases.
         explicit: ``here`` is an arm of its own, not just what comes after the branch.
     """
-    here = [n for n in here if not _only_logs(n)]
-    if _refuses_all(there):
+    here = [n for n in here if not only_logs(n)]
+    if refuses_all(there):
         return None
-    refusals = _refusals(here)
-    if refusals and not _work(here):
+    refused = refusals(here)
+    if refused and not work(here):
         return Effect.REFUSED
-    if explicit and any(_says_unsupported(refusal) for refusal in refusals):
+    if explicit and any(says_unsupported(refusal) for refusal in refused):
         return Effect.REFUSED
-    works = bool(_work(there))
+    works = bool(work(there))
     if not here:
         return Effect.SKIPPED if works else None
-    if _work(here) or not _leaves(here) or refusals:
+    if work(here) or not leaves(here) or refused:
         return None
     last = here[-1]
-    if last.type == "return_statement" and any(text(v) not in _ZERO for v in _returned(last)):
+    if last.type == "return_statement" and any(text(v) not in ZERO for v in returned(last)):
         # A value that never changes, where the reference looks at its input.
-        fixed = len(here) == 1 and not any(_calls(v) for v in _returned(last)) and any(_decides(n) for n in there)
+        fixed = len(here) == 1 and not any(calls(v) for v in returned(last)) and any(decides(n) for n in there)
         return Effect.FIXED if fixed and sure else None
-    gives = any(n.type == "return_statement" and _gives(n) for n in there)
-    return Effect.OFF if (works or gives) and (sure or works) else None
-
-
-def _decides(node: Node) -> bool:
-    return node.type.endswith(("if_statement", "switch_statement"))
-
-
-def _gives(node: Node) -> bool:
-    """Whether a return gives something that is neither zero nor an error."""
-    return any(text(v) not in _ZERO for v in _returned(node)) and not _is_refusal(node)
+    answers = any(n.type == "return_statement" and gives(n) for n in there)
+    return Effect.OFF if (works or answers) and (sure or works) else None
 
 
 def _note(statement: Node, local: dict[str, Node]) -> None:
@@ -263,146 +278,3 @@ def _note(statement: Node, local: dict[str, Node]) -> None:
             local[text(name)] = values[number]
         else:
             local.pop(text(name), None)
-
-
-def _leaves(statements: Sequence[Node]) -> bool:
-    """Whether control does not come out at the end."""
-    if not statements:
-        return False
-    last = statements[-1]
-    if last.type in _LEAVES:
-        return True
-    if last.type != "expression_statement":
-        return False
-    called = text(last.named_children[0].child_by_field_name("function")) if last.named_children else ""
-    return called in {"panic", "os.Exit"} or bool(re.search(r"\.(?:Fatal|Panic)(?:f|ln)?$", called))
-
-
-def _work(statements: Iterable[Node]) -> list[str]:
-    """The statements that do something which outlives them, in one spelling each."""
-    found: list[str] = []
-    for node in statements:
-        match node.type:
-            case "expression_statement":
-                if not _only_logs(node) and not _leaves([node]):
-                    found.append(_one_line(text(node)))
-            case "assignment_statement":
-                if _outlives(node):
-                    found.append(_one_line(text(node)))
-            case "short_var_declaration":
-                left = node.child_by_field_name("left")
-                if left is not None and _calls(node) and (len(left.named_children) > 1 or text(left) == "err"):
-                    found.append(_one_line(text(node)))
-            case "go_statement" | "defer_statement" | "send_statement":
-                found.append(_one_line(text(node)))
-            case "return_statement":
-                if not _is_refusal(node) and any(_calls(value) for value in _returned(node)):
-                    found.append(_one_line(text(node)))
-            case "if_statement":
-                found += _work(n for n in (node.child_by_field_name("initializer"),) if n is not None)
-                found += _work(syntax.statements(node.child_by_field_name("consequence")))
-                other = node.child_by_field_name("alternative")
-                found += _work(
-                    [other] if other is not None and other.type == "if_statement" else syntax.statements(other)
-                )
-            case "for_statement":
-                found += _work(syntax.statements(node.child_by_field_name("body")))
-            case "labeled_statement":
-                found += _work(node.named_children)
-            case "block":
-                found += _work(syntax.statements(node))
-            case kind if kind.endswith(("switch_statement", "select_statement")):
-                for arm in node.named_children:
-                    if arm.type in _CASES:
-                        found += _work(syntax.statements(arm))
-    return found
-
-
-def _outlives(node: Node) -> bool:
-    """Whether an assignment changes more than a local variable's value."""
-    left = node.child_by_field_name("left")
-    targets = left.named_children if left else []
-    if any(target.type != "identifier" for target in targets):
-        return True
-    several = len(targets) > 1 or any(text(target) == "err" for target in targets)
-    return several and _calls(node)
-
-
-def _calls(node: Node) -> bool:
-    if node.type == "call_expression":
-        return True
-    return node.type != "func_literal" and any(_calls(child) for child in node.named_children)
-
-
-def _only_logs(node: Node) -> bool:
-    if node.type != "expression_statement" or not node.named_children:
-        return False
-    call = node.named_children[0]
-    if call.type != "call_expression":
-        return False
-    called = text(call.child_by_field_name("function"))
-    return bool(_LOGS.search(called)) and not _leaves([node])
-
-
-def _returned(node: Node) -> list[Node]:
-    values = next((c for c in node.named_children if c.type == "expression_list"), None)
-    return [v for v in values.named_children if v.type != "comment"] if values is not None else []
-
-
-def _is_refusal(node: Node) -> bool:
-    """Whether a return, or a panic, hands back an error that it makes or names."""
-    if node.type == "expression_statement":
-        return _leaves([node])
-    values = _returned(node) if node.type == "return_statement" else []
-    if not values:
-        return False
-    last = values[-1]
-    if last.type == "call_expression":
-        if text(last).startswith("append("):
-            return False
-        name = text(last.child_by_field_name("function"))
-        return bool(_BUILDS_ERROR.search(name.rpartition(".")[2])) or name.startswith(
-            ("errors.", "errdefs.", "fmt.Errorf")
-        )
-    if last.type in {"identifier", "selector_expression"}:
-        return bool(_NAMES_ERROR.search(text(last).rpartition(".")[2]))
-    if last.type not in {"composite_literal", "unary_expression"}:
-        return False
-    # An error type of one's own: a literal of it, the last of several results, holds an error or is named for one.
-    return bool(_NAMES_ERROR.search(text(last)) or re.search(r"\berrors\.|\bfmt\.Errorf|\b[Ii]nvalid", text(last)))
-
-
-def _refusals(statements: Iterable[Node]) -> list[Node]:
-    """Every return of an error, and every panic, in the statements and their branches."""
-    found: list[Node] = []
-    for node in statements:
-        if node.type in {"return_statement", "expression_statement"}:
-            if _is_refusal(node) and not _passes_on(node):
-                found.append(node)
-        elif node.type in {"if_statement", "block", "for_statement", "statement_list", "labeled_statement"} or (
-            node.type in _CASES or node.type.endswith(("switch_statement", "select_statement"))
-        ):
-            found += _refusals(node.named_children)
-    return found
-
-
-def _passes_on(node: Node) -> bool:
-    """Whether a return only hands on an error that something else made: ``return err``."""
-    values = _returned(node)
-    return bool(values) and text(values[-1]) in {"err", "retErr", "rerr"}
-
-
-def _says_unsupported(node: Node) -> bool:
-    words = text(node).lower()
-    return any(
-        w in words for w in ("support", "windows", "not implemented", "notimplemented", "unavailable", "not available")
-    )
-
-
-def _refuses_all(statements: Sequence[Node]) -> bool:
-    """Whether the statements begin with a refusal: then the platforms do not differ in it."""
-    return bool(statements) and _is_refusal(statements[0]) and not _passes_on(statements[0])
-
-
-def _one_line(source: str) -> str:
-    return _SPACE.sub(" ", source).strip()

@@ -60,10 +60,13 @@ def pair_guards(changes: Sequence["PackageChange"]) -> GuardChanges:
     functions = [function for change in changes for function in _changed(change)]
     gone: list[tuple[_Function, Guard]] = []
     come: list[tuple[_Function, Guard]] = []
+    narrowed: list[tuple[_Function, Guard]] = []
     for function in functions:
-        before, after = _unmatched(function.before, function.after)
+        before, after, pairs = _unmatched(function.before, function.after)
         gone += [(function, guard) for guard in before]
         come += [(function, guard) for guard in after]
+        come += [(function, new) for old, new in pairs if new.sure and not old.sure]
+        narrowed += [(function, old) for old, new in pairs if _is_narrower(old, new)]
     for there, old in list(gone):
         moved = next(((f, new) for f, new in come if f is not there and _alike(old, new)), None)
         if moved is not None:
@@ -77,7 +80,15 @@ def pair_guards(changes: Sequence["PackageChange"]) -> GuardChanges:
     for function, guard in gone:
         if function.head is not None and _still_done(function, guard, own):
             removed[function.change.dir].append(GuardChange(function.head, guard))
+    for function, guard in narrowed:
+        if function.head is not None and _rest_stays(function, guard):
+            removed[function.change.dir].append(GuardChange(function.head, guard))
     return GuardChanges(added, removed)
+
+
+def _is_narrower(old: Guard, new: Guard) -> bool:
+    """Whether what was kept away in every case is so in some only, or less of it."""
+    return (old.sure and not new.sure) or (old.effect is Effect.REFUSED and 2 * len(new.lost) < len(old.lost))
 
 
 def _changed(change: "PackageChange") -> Iterator[_Function]:
@@ -104,8 +115,11 @@ def _both(view: View, name: str) -> Symbol | None:
     return symbol if symbol is not None and view.shared(name) and symbol.declaration.has_body else None
 
 
-def _unmatched(before: list[Guard], after: list[Guard]) -> tuple[list[Guard], list[Guard]]:
-    """What has no counterpart in the same function; the likest are paired first."""
+_Pairs = list[tuple[Guard, Guard]]
+
+
+def _unmatched(before: list[Guard], after: list[Guard]) -> tuple[list[Guard], list[Guard], _Pairs]:
+    """What has no counterpart in the same function, and the counterparts; the likest are paired first."""
     scored = sorted(
         (
             (_likeness(old, new) + (old.condition == new.condition), i, j)
@@ -115,11 +129,13 @@ def _unmatched(before: list[Guard], after: list[Guard]) -> tuple[list[Guard], li
         reverse=True,
     )
     left, right = set(range(len(before))), set(range(len(after)))
+    pairs: _Pairs = []
     for score, i, j in scored:
         if score >= SIMILARITY and i in left and j in right and not _narrowed(before[i], after[j]):
             left.discard(i)
             right.discard(j)
-    return [before[i] for i in sorted(left)], [after[j] for j in sorted(right)]
+            pairs.append((before[i], after[j]))
+    return [before[i] for i in sorted(left)], [after[j] for j in sorted(right)], pairs
 
 
 def _narrowed(old: Guard, new: Guard) -> bool:
@@ -134,7 +150,9 @@ def _narrowed(old: Guard, new: Guard) -> bool:
 
 
 def _alike(old: Guard, new: Guard) -> bool:
-    return old.effect is new.effect and _likeness(old, new) >= SIMILARITY
+    """Whether a branch in another place is the same one: by its text, or by the work that it keeps away."""
+    same_work = bool(old.lost) and 2 * sum(any(_same_work(s, n) for n in new.lost) for s in old.lost) >= len(old.lost)
+    return (old.effect is new.effect and _likeness(old, new) >= SIMILARITY) or same_work
 
 
 def _likeness(old: Guard, new: Guard) -> float:
@@ -153,10 +171,20 @@ def _was_away(function: _Function, guard: Guard) -> bool:
             return True
     if guard.effect is Effect.FIXED and function.base is None:
         return True
+    if guard.effect is Effect.REFUSED and function.base is not None and _refused_before(function.base, guard):
+        return True
     if not guard.lost:
         return False
     away = _only_reference(base)
     return 2 * sum(statement in away for statement in guard.lost) > len(guard.lost)
+
+
+def _refused_before(base: Symbol, guard: Guard) -> bool:
+    """Whether base refused the same everywhere, with the same words or after the same question: then only Linux gains."""
+    worded = [refusal for refusal in guard.refused if '"' in refusal or "`" in refusal]
+    before = " ".join(base.source.decode(errors="replace").split())
+    same_words = bool(worded) and all(refusal in before for refusal in worded)
+    return same_words or (bool(guard.asked) and all(f"if {c} {{ return " in before for c in guard.asked))
 
 
 def _only_reference(view: View) -> str:
@@ -261,26 +289,27 @@ def _tests_lost(change: "PackageChange", moved: Mapping[str, Runs]) -> Iterator[
     base, head = change.base.tests, change.head.tests
     covered = set[str]()
     for file in change.files:
-        if file.left_target and file.head is not None and file.head.is_test:
+        if file.left_alone and file.head is not None and file.head.is_test:
             lost = [
                 name
                 for name, state in base.items()
                 if file.base is not None
                 and state.symbol.file.path == file.base.path
                 and state.runs < Runs.NEVER
-                and _runs(head, name, change) is Runs.NEVER
+                and name in head
+                and head[name].runs is Runs.NEVER
             ]
             covered |= set(lost)
             if lost:
                 yield TestChange(file.head, None, _constraint_line(file.head), count=len(lost))
     for name, state in head.items():
-        if name in covered or not (state.skips or not state.built):
+        if name in covered or not (state.skips or not state.built) or not state.symbol.file.on_reference:
             continue
         old = base.get(name) or _renamed_test(name, change)
         first = next((skip.line for skip in state.skips if not skip.subtest), state.symbol.declaration.line)
         if old is None:
             was = moved.get(name.rpartition(".")[2])
-            if state.built and state.runs > (Runs.FULLY if was is None else was):
+            if (state.built or was is not None) and state.runs > (Runs.FULLY if was is None else was):
                 yield TestChange(state.symbol.file, state, first, new=was is None)
         elif state.runs > old.runs:
             yield TestChange(state.symbol.file, state, first)
@@ -294,7 +323,7 @@ def _tests_won(change: "PackageChange") -> Iterator[TestChange]:
     base, head = change.base.tests, change.head.tests
     covered = set[str]()
     for file in change.files:
-        if file.entered_target and file.head is not None and file.head.is_test:
+        if file.entered_alone and file.head is not None and file.head.is_test:
             won = [
                 name
                 for name, state in head.items()
@@ -308,7 +337,7 @@ def _tests_won(change: "PackageChange") -> Iterator[TestChange]:
                 yield TestChange(file.head, None, _constraint_line(file.head), count=len(won))
     for name, state in head.items():
         old = base.get(name)
-        if old is None or name in covered:
+        if old is None or name in covered or not old.symbol.file.on_reference:
             continue
         if state.runs < old.runs:
             yield TestChange(state.symbol.file, state, state.symbol.declaration.line)
@@ -317,12 +346,6 @@ def _tests_won(change: "PackageChange") -> Iterator[TestChange]:
             for subtest in old.subtests.keys() - state.subtests.keys():
                 if subtest.encode() in source:
                     yield TestChange(state.symbol.file, state, state.symbol.declaration.line, subtest)
-
-
-def _runs(tests: Mapping[str, TestState], name: str, change: "PackageChange") -> Runs | None:
-    """What became of a test; None when it is no longer there on any platform."""
-    del change
-    return tests[name].runs if name in tests else None
 
 
 def _renamed_test(name: str, change: "PackageChange") -> TestState | None:

@@ -29,12 +29,20 @@ _LINUX_WORK = re.compile(
 )
 # A comment that admits that something is left out.
 _ADMITS = re.compile(
-    r"\b(?:TODO|FIXME|XXX|not (?:yet )?(?:supported|implemented|available)|unsupported|unimplemented|not yet|"
+    r"\b(?:TODO|FIXME|XXX|(?<!was )(?<!were )(?<!ever )not (?:yet )?(?:supported|implemented|available)|unsupported|unimplemented|not yet|"
     r"(?:does|do|doesn't|don't|cannot|can't) (?:not )?support|no support|no equivalent|for now)\b",
+    re.IGNORECASE,
+)
+# A comment that explains why nothing is missing.
+_EXPLAINS = re.compile(
+    r"\b(?:does nothing|no-?op|nothing to do|not (?:needed|necessary|required|applicable|relevant)|no need|"
+    r"doesn't need|does not need|never happens?)\b",
     re.IGNORECASE,
 )
 # A function that says whether there is something.
 _CAPABILITY = re.compile(r"[sS]upport(?:s|ed)?(?:$|[A-Z])|^[cC]an[A-Z]|Available$")
+# Characters of the comment above a declaration that are read.
+MAX_COMMENT = 4000
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
 
 
@@ -50,8 +58,8 @@ class Revision:
         self.options = options
         self.packages = packages
         world = World(packages)
-        self.target = Universe(world, "target")
-        self.reference = Universe(world, "reference")
+        self.target = Universe(world, "target", options.target)
+        self.reference = Universe(world, "reference", options.reference)
 
 
 class View:
@@ -87,10 +95,18 @@ class View:
         return mine is not None and twin is not None and mine.place == twin.place
 
     def body(self, name: str) -> Body | None:
-        """What the symbol is on the target; None when it is not there. Shared code is taken as real."""
-        if name not in self.package.target:
-            return None
-        return REAL if self.shared(name) else self._target.of(name)
+        """What the symbol is on the target; None when it is not there. Of shared code, what the target reaches counts."""
+        return self._target.of(name) if name in self.package.target else None
+
+    @cached_property
+    def only_refuses(self) -> bool:
+        """Whether all that the target declares for itself beside the reference refuses: the package is the reference's own."""
+        own = [
+            name
+            for name, symbol in self.package.target.items()
+            if symbol.declaration.is_function and name in self.package.reference and not self.shared(name)
+        ]
+        return bool(own) and all(self._target.of(name).stub in {Stub.ERROR, Stub.PANIC} for name in own)
 
     def twin_works(self, name: str) -> bool:
         """Whether the reference has the symbol and does real work there; a type or a value counts as real."""
@@ -100,7 +116,10 @@ class View:
     def silent(self, name: str) -> bool:
         """Whether the target returns a nil error where the reference does work that can fail."""
         body = self.body(name)
-        return body is not None and body.nil_error and self.twin_works(name)
+        if body is None or body.stub is None or not body.nil_error or not self.twin_works(name):
+            return False
+        twin = self.package.reference[name]
+        return self.shared(name) or not twin.declaration.is_function or not self._reference.of(name).nil_error
 
     def gap(self, name: str) -> bool:
         """Whether a user or a caller on the target can miss what the stub, or the absence, leaves undone.
@@ -117,8 +136,10 @@ class View:
         if body is None or body.stub in {Stub.ERROR, Stub.PANIC}:
             return True
         twin = self.package.reference.get(name)
-        admits = bool(_ADMITS.search(comments(symbol))) or bool(_CAPABILITY.search(name))
+        said = comments(symbol)
+        admits = bool(_ADMITS.search(said)) or bool(_CAPABILITY.search(name))
         hides = body.nil_error and twin is not None and not _LINUX_WORK.search(twin.source)
+        hides = hides and not _EXPLAINS.search(said)
         return admits or hides
 
     def _asked_for(self, symbol: Symbol) -> bool:
@@ -142,7 +163,7 @@ class View:
         symbol = mine or twin
         if symbol is None:
             raise KeyError(name)
-        body = self.body(name)
+        body = REAL if self.shared(name) else self.body(name)
         stub = body.stub if body else None
         return SymbolParity(
             name,
@@ -170,7 +191,7 @@ class View:
         mine, twin = self.package.target.get(name), self.package.reference.get(name)
         if twin is None or not (twin.declaration.is_function or (mine and mine.declaration.is_function)):
             return Score()
-        match self._word(name, self.body(name)):
+        match self._word(name, REAL if self.shared(name) else self.body(name)):
             case Status.MISSING:
                 return Score(missing=1) if twin.declaration.exported else Score()
             case Status.STUB:
@@ -219,12 +240,11 @@ def stub_kind(body: Body | None) -> Stub | None:
 
 
 def comments(symbol: Symbol) -> str:
-    """The comments right above a declaration and in it, as one line each."""
+    """The comments right above a declaration and in it."""
     content = symbol.file.source.content
-    above: list[str] = []
-    for line in reversed(content[: symbol.declaration.start].decode(errors="replace").split("\n")[:-1]):
-        if not line.lstrip().startswith("//"):
-            break
-        above.append(line)
-    inside = re.findall(r"//.*", symbol.source.decode(errors="replace"))
-    return "\n".join([*above, *inside])
+    before = content[: symbol.declaration.start].decode(errors="replace")
+    above = re.search(
+        r"(?:^[ \t]*//[^\n]*\n)+\Z|/\*(?:(?!\*/).)*\*/\s*\Z", before[-MAX_COMMENT:], re.MULTILINE | re.DOTALL
+    )
+    inside = re.findall(r"//[^\n]*|/\*.*?\*/", symbol.source.decode(errors="replace"), re.DOTALL)
+    return "\n".join([above[0] if above else "", *inside])

@@ -1,7 +1,7 @@
 """What a test does on a platform: it runs, it is skipped, or some of its subtests are."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -9,16 +9,23 @@ from tree_sitter import Node
 
 from analyzer import syntax
 from analyzer.conditions import Scope, Truth
+from analyzer.effects import work
+from analyzer.platforms import KNOWN_GOOS
 from analyzer.symbols import Symbol
 from analyzer.syntax import text
 
 _TEST = re.compile(r"^(?:Test|Benchmark|Fuzz|Example)(?:[^a-z]|$)")
+# A function that a list of tests names, by its name and its first parameter.
+_LISTED_TEST = re.compile(r"^test[A-Z0-9_]")
+_TAKES_TEST = ("(*testing.T", "(testing.TB", "(*testing.B")
 # What a suite runs before each of its tests, or all of them.
 _SET_UP = ("SetUpSuite", "SetUpTest", "SetupSuite", "SetupTest", "SetupSubTest")
 _SKIPS = re.compile(r"\.(?:Skip|Skipf|SkipNow)$")
 _REQUIRES = re.compile(r"requires?$", re.IGNORECASE)
 _SKIPS_IF = re.compile(r"(?:^|\.)(?:skip\.If|[sS]kipIf)$")
 _CASES = {"expression_case", "type_case", "default_case", "communication_case"}
+_NAMES_SKIP = re.compile(r"[sS]kip|[rR]equire|[oO]nly")
+_NAMES_NEED = re.compile(r"[uU]nless|[rR]equire|[oO]nly|IfNot|NotOn")
 MAX_DEPTH = 4
 
 
@@ -37,10 +44,19 @@ class Skip:
     always: bool
 
 
-def is_test(symbol: Symbol) -> bool:
-    """Whether ``go test``, or a suite, runs the function as a test."""
+def is_test(symbol: Symbol, listed: Callable[[str], bool]) -> bool:
+    """Whether ``go test``, a suite, or a list of tests runs the function as a test.
+
+    Args:
+        symbol: a declaration of a test file.
+        listed: whether some test file of the package names a function without calling it.
+    """
     name = symbol.name.rpartition(".")[2]
-    return symbol.file.is_test and symbol.declaration.is_function and bool(_TEST.match(name)) and name != "TestMain"
+    if not symbol.file.is_test or not symbol.declaration.is_function or name == "TestMain":
+        return False
+    if _TEST.match(name):
+        return True
+    return bool(_LISTED_TEST.match(name)) and symbol.declaration.signature.startswith(_TAKES_TEST) and listed(name)
 
 
 def skips(symbol: Symbol, target: Scope, reference: Scope) -> tuple[Skip, ...]:
@@ -119,6 +135,8 @@ class _Walk:
             yield from self._statement(node, at)
             if node.type == "short_var_declaration":
                 _note(node, at.local)
+            if at.lost and at.own and work([node]):
+                at = replace(at, own=False)  # the target's own way of testing the same
 
     def _statement(self, node: Node, at: _At) -> Iterator[Skip]:
         match node.type:
@@ -177,6 +195,10 @@ class _Walk:
         elif _REQUIRES.search(name) and given:
             needs = [self._truths(need, at) for need in given[1:]]
             skipped = at.under(*(~min((need[side] for need in needs), default=Truth.YES) for side in (0, 1)))
+        elif named := _named_platforms(name, given):
+            skipped = at.under(
+                *(_skipped_on(scope.platform.goos, name, named) for scope in (self.target, self.reference))
+            )
         else:
             yield from self._inside(call, given, at)
             return
@@ -203,6 +225,20 @@ class _Walk:
 
     def _truths(self, condition: Node | None, at: _At) -> tuple[Truth, Truth]:
         return self.target.truth(condition, at.local), self.reference.truth(condition, at.local)
+
+
+def _named_platforms(name: str, given: Sequence[Node]) -> list[str]:
+    """The systems that a call such as ``SkipOnPlatform(t, "windows")`` names, with their negations."""
+    if not _NAMES_SKIP.search(name.rpartition(".")[2]):
+        return []
+    words = [text(argument)[1:-1] for argument in given[1:] if argument.type.endswith("string_literal")]
+    return [word for word in words if word.removeprefix("!") in KNOWN_GOOS]
+
+
+def _skipped_on(goos: str, name: str, systems: Sequence[str]) -> Truth:
+    hit = any((goos == word) if not word.startswith("!") else (goos != word[1:]) for word in systems)
+    reverse = bool(_NAMES_NEED.search(name.rpartition(".")[2]))
+    return Truth.YES if hit is not reverse else Truth.NO
 
 
 def _cases(arm: Node) -> Sequence[Node]:
@@ -254,9 +290,16 @@ class TestState:
 
 def states(tests: Iterable[Symbol], target: Scope, reference: Scope) -> dict[str, TestState]:
     """What the target runs of a package's tests, by name. Of several declarations the best one counts."""
+    tests = list(tests)
     found: dict[str, TestState] = {}
+    sources = {symbol.file.path: symbol.file.source.content for symbol in tests}
+
+    def listed(name: str) -> bool:
+        pattern = re.compile(rb"\b" + name.encode() + rb"\b(?!\s*\()")
+        return any(pattern.search(source) for source in sources.values())
+
     for symbol in tests:
-        if not is_test(symbol):
+        if not is_test(symbol, listed):
             continue
         state = _state(symbol, target, reference)
         known = found.get(symbol.name)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tree_sitter import Node
 
 from analyzer import syntax
+from analyzer.conditions import Truth
 from analyzer.model import Stub
 from analyzer.refusals import NAMES_UNSUPPORTED, SAYS_UNSUPPORTED
 from analyzer.symbols import GoFile
@@ -24,6 +25,8 @@ _BASIC_TYPES = re.compile(r"^(?:u?int(?:8|16|32|64)?|uintptr|float(?:32|64)|stri
 _CONVERSIONS = {"time.Duration", "time.Month", "os.FileMode", "fs.FileMode", "syscall.Errno"}
 # What tells about an error instead of being one.
 _ASKS = {"errors.Is", "errors.As", "strings.Contains", "strings.HasPrefix", "strings.HasSuffix"}
+# The name of a function that looks whether its arguments are right.
+_CHECKS = re.compile(r"^(?:[vV]alidat|[vV]erif|[cC]heck)")
 # The name of a function that makes an error out of a text.
 _MAKES_ERROR = re.compile(
     r"err|wrap|fault|fail|status|unsupport|unimpl|notimpl|invalid|forbid|denied|unavailable|refus", re.IGNORECASE
@@ -49,7 +52,7 @@ class Body:
         outcome: what a caller gets, also when the function merely builds an error for others.
         stub: the kind of stub, or None for an implementation.
         partial: real work, and an explicit refusal of a part.
-        nil_error: a stub whose last result is an error that is always nil.
+        nil_error: its last result is an error that is always nil.
     """
 
     outcome: Outcome
@@ -79,6 +82,8 @@ class Ways:
         self._closures: _Values = dict(outer.known[2]) if outer else {}
         self._arguments = {*parameters, *receivers}
         self._said_unsupported = False
+        # Some way may hand back an error.
+        self._fails = False
         # Some way says that it leaves something out, and goes on.
         self._ignores = False
         # Whether some way hands an argument back, and whether some way gives nothing: both together are a choice.
@@ -100,7 +105,8 @@ class Ways:
             outcomes.add(Outcome.NOOP if not self._results else Outcome.ZERO)
         outcome = _worst(outcomes)
         if outcome is Outcome.REAL:
-            return Body(outcome, partial=Outcome.ERROR in outcomes or self._ignores)
+            partial = Outcome.ERROR in outcomes or self._ignores
+            return Body(outcome, partial=partial, nil_error=self._results[-1:] == ["error"] and not self._fails)
         chooses = outcome is Outcome.ZERO and self._hands_back and self._gives_nothing
         refuses_some = outcome is Outcome.ERROR and not outcomes.isdisjoint({Outcome.ZERO, Outcome.NOOP})
         if chooses or (refuses_some and self._judges):
@@ -146,15 +152,27 @@ class Ways:
     def _if(self, node: Node) -> tuple[set[Outcome], bool]:
         outcomes: set[Outcome] = set()
         start = node.child_by_field_name("initializer")
-        if start is not None:
+        if start is not None and _only_checks(start):
+            left = start.child_by_field_name("left")
+            self._values.update({text(name): Outcome.ZERO for name in (left.named_children if left else ())})
+        elif start is not None:
             outcomes |= self._statement(start)[0]
+        condition, other = node.child_by_field_name("condition"), node.child_by_field_name("alternative")
+        match self._bodies.scope.truth(condition):
+            case Truth.YES:
+                found, ends = self._block(node.child_by_field_name("consequence"))
+                return outcomes | found, ends
+            case Truth.NO:
+                found, ends = self._statement(other) if other is not None else (set[Outcome](), False)
+                return outcomes | found, ends
+            case _:
+                pass
         said, self._said_unsupported = self._said_unsupported, False
         yes, yes_ends = self._block(node.child_by_field_name("consequence"))
         self._ignores |= self._said_unsupported
         self._said_unsupported |= said
-        other = node.child_by_field_name("alternative")
         no, no_ends = self._statement(other) if other is not None else (set[Outcome](), False)
-        self._judges |= self._checks(node.child_by_field_name("condition"))
+        self._judges |= self._checks(condition)
         return outcomes | yes | no, yes_ends and no_ends
 
     def _checks(self, condition: Node | None) -> bool:
@@ -215,6 +233,8 @@ class Ways:
             target.type != "identifier" or (text(target) not in self._values and self._bodies.is_variable(text(target)))
             for target in targets
         )
+        if _adds_words(right):
+            return set()
         if lasting and node.type == "assignment_statement":
             return {Outcome.REAL}  # it changes something that outlives the call
         return self._set([text(t) for t in targets], right.named_children if right else [])
@@ -252,9 +272,11 @@ class Ways:
     def _returned(self, node: Node) -> Outcome:
         values = [c for c in node.named_children if c.type == "expression_list"]
         if not values:
+            self._fails = True
             worths = [self._values.get(name, Outcome.ZERO) for name in self._named]
             return self._together(worths) if worths else Outcome.NOOP
         given = [value for value in values[0].named_children if value.type != "comment"]
+        self._fails |= bool(given) and given[-1].type != "nil"
         first = given[0]
         if first.type in {"call_expression", "type_conversion_expression"} and first.named_children:
             first = first.named_children[-1]  # string(n)
@@ -427,14 +449,14 @@ class Ways:
             return Outcome.ERROR
         body = node.child_by_field_name("body")
         elements = [e for e in body.named_children if e.type != "comment"] if body else []
-        values = [
-            e.named_children[-1].named_children[0] if e.named_children[-1].named_children else None
-            for e in elements
-            if e.named_children
-        ]
+        values = [_element(e) for e in elements if e.named_children]
+        # An argument that is kept in something new is not handed back unchanged.
+        kept = any(v is not None and v.type == "identifier" and text(v) in self._arguments for v in values)
         worths = {self.value(v) if v is not None else Outcome.REAL for v in values}
         if Outcome.ERROR in worths:
             return Outcome.ERROR
+        if kept:
+            return Outcome.REAL
         return Outcome.ZERO if worths <= {Outcome.ZERO} else Outcome.REAL
 
     def _call_value(self, node: Node) -> Outcome:
@@ -470,6 +492,37 @@ class Ways:
     def _can_refuse(self) -> bool:
         """Whether some result can hold an error; a predicate or a text cannot."""
         return not self._results or any(r == "error" or not _BASIC_TYPES.match(r) for r in self._results)
+
+
+def _only_checks(start: Node) -> bool:
+    """Whether ``if err := Validate(x); …`` only asks whether the arguments are right, as its name says."""
+    right = start.child_by_field_name("right")
+    calls = right.named_children if right is not None else []
+    return bool(calls) and all(
+        call.type == "call_expression" and _CHECKS.search(text(call.child_by_field_name("function")).rpartition(".")[2])
+        for call in calls
+    )
+
+
+def _adds_words(right: Node | None) -> bool:
+    """Whether an assignment only appends a sentence to a list: a warning is said, not done."""
+    values = right.named_children if right is not None else []
+    if len(values) != 1 or values[0].type != "call_expression":
+        return False
+    arguments = values[0].child_by_field_name("arguments")
+    added = arguments.named_children[1:] if arguments is not None else []
+    called = text(values[0].child_by_field_name("function"))
+    return (
+        called == "append" and bool(added) and all(a.type.endswith("string_literal") and " " in text(a) for a in added)
+    )
+
+
+def _element(element: Node) -> Node | None:
+    """The value of an element of a literal, with or without a key."""
+    last = element.named_children[-1]
+    if element.type == "literal_element":
+        return last
+    return last.named_children[0] if last.named_children else None
 
 
 def _worst(outcomes: set[Outcome]) -> Outcome:

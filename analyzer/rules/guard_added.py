@@ -57,5 +57,5 @@ def _finding(symbol: Symbol, guard: Guard, change: PackageChange) -> Finding:
         symbol.name,
         f"{symbol.name} {_WORDS[guard.effect]} ({guard.condition[:120]}).",
         change.dir,
-        gap=not helper and not names_linux_concept(f"{symbol.name} {guard.source}"),
+        gap=not helper and not names_linux_concept(" ".join((symbol.name, guard.source, *guard.lost))),
     )

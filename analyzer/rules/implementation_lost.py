@@ -94,7 +94,8 @@ def _of_symbol(symbol: Symbol, change: PackageChange, diff: Diff) -> Iterator[Fi
         return
     new = head.package.target.get(name)
     if new is not None and after is not None:
-        if before.stub is None and after.stub is not None and head.twin_works(name):
+        # A branch in shared code is guard-added's.
+        if before.stub is None and after.stub is not None and not head.shared(name) and head.twin_works(name):
             yield Finding(
                 ID,
                 Level.REGRESSION,
@@ -110,7 +111,7 @@ def _of_symbol(symbol: Symbol, change: PackageChange, diff: Diff) -> Iterator[Fi
                 silent=head.silent(name),
                 counterpart=twin.place,
             )
-    elif symbol.declaration.exported and not diff.moved_away(name) and head.package.target:
+    elif symbol.declaration.exported and not diff.moved_away(name):
         what = "is no longer declared on Windows"
         yield Finding(
             ID,

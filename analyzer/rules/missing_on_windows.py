@@ -21,6 +21,7 @@ from collections.abc import Iterator
 
 from analyzer.diff import Diff, PackageChange
 from analyzer.model import Finding, Level
+from analyzer.parity import linux_concept
 from analyzer.symbols import Symbol
 
 ID = "missing-on-windows"
@@ -37,6 +38,8 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
             continue
         if diff.moved_here(name) or change.renamed_from(name, on="reference"):
             continue
+        if linux_concept(symbol) and not change.head.gap(name):
+            continue
         if _receiver_on_target(symbol, change) and _siblings_on_target(symbol, change):
             yield _finding(symbol, change)
 
@@ -47,13 +50,20 @@ def _receiver_on_target(symbol: Symbol, change: PackageChange) -> bool:
 
 
 def _siblings_on_target(symbol: Symbol, change: PackageChange) -> bool:
-    """Whether most exported functions that stood in the file before have Windows variants."""
+    """Whether most exported functions that stood in the file, or beside a new file, have Windows variants."""
     head = change.head.package
     siblings = [
         d.name
         for d in symbol.file.facts.declarations
         if d.is_function and d.exported and d.name != symbol.name and d.name in change.base.package.reference
     ]
+    if not siblings:
+        # A new file has no company of its own: the package's functions that only Linux files declare are.
+        siblings = [
+            s.name
+            for s in change.base.package.reference.values()
+            if s.declaration.is_function and s.declaration.exported and not s.file.on_target
+        ]
     there = sum(name in head.target for name in siblings)
     return bool(siblings) and 2 * there > len(siblings)
 

@@ -36,7 +36,7 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
         symbol, body = change.head.package.target.get(name), change.head.body(name)
         if symbol is None or body is None or body.stub is None or name in change.base.package.target:
             continue
-        if change.head.twin_works(name) and not _was_a_stub(name, change, diff):
+        if not change.head.shared(name) and change.head.twin_works(name) and not _was_a_stub(name, change, diff):
             yield _finding(symbol, body.stub, change)
 
 
@@ -65,7 +65,7 @@ def _finding(symbol: Symbol, stub: Stub, change: PackageChange) -> Finding:
         f"{name} is new, and on Windows it {STUB_WORDS[stub]}{hidden}; Linux does real work ({place_of(twin)}).",
         change.dir,
         stub=stub,
-        gap=change.head.gap(name),
+        gap=change.head.gap(name) and not change.base.only_refuses,
         silent=silent,
         counterpart=twin.place,
     )

@@ -20,7 +20,7 @@ Not reported
 from collections.abc import Iterator
 
 from analyzer.diff import Diff, PackageChange
-from analyzer.model import Finding, Level
+from analyzer.model import Finding, Level, Stub
 from analyzer.rules.wording import STUB_WORDS
 
 ID = "stub-resolved"
@@ -30,8 +30,14 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
     """The findings of one package."""
     del diff
     for name in change.names():
-        before, after = change.base.body(name), change.head.body(name)
+        old = name if name in change.base.package.target else change.renamed_from(name)
+        before, after = change.base.body(old) if old else None, change.head.body(name)
         symbol = change.head.package.target.get(name)
+        if old is None or (change.base.shared(old) and change.head.shared(name)):
+            continue  # a branch in shared code is guard-removed's
+        refused = before is not None and before.stub in {Stub.ERROR, Stub.PANIC}
+        if not (refused or change.base.twin_works(old) or change.head.twin_works(name)):
+            continue
         if symbol is None or before is None or before.stub is None or after is None or after.stub is not None:
             continue
         how = "the code that Linux uses" if change.head.shared(name) else "an implementation of its own"

@@ -37,10 +37,11 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
 
 def brings(file: FileChange, change: PackageChange) -> bool:
     """Whether a file that now builds on the target gives it something real that it did not have."""
-    if not file.entered_target or file.head is None:
+    if not file.entered_alone or file.head is None:
         return False
     if file.head.is_test:
-        return True
+        ran = [s for s in change.head.tests.values() if s.symbol.file.path == file.head.path]
+        return not ran or any(state.runs < state.runs.NEVER for state in ran)
     new = [d for d in file.head.facts.declarations if d.name not in change.base.package.target]
     functions = [d for d in new if d.is_function]
     if not functions:
