@@ -20,6 +20,7 @@ _FILLERS = frozenset(
     "is are on the a daemon daemons running runs run host client cli server engine for platform os".split()
 )
 _NEGATIONS = frozenset("not non no isnt un".split())
+_USER = re.compile(r"^os\.Gete?[ug]id\(\)$")
 # A predicate that follows another one this deep is not followed any further.
 MAX_DEPTH = 8
 
@@ -38,9 +39,10 @@ class Truth(IntEnum):
 class Scope:
     """The names of a package as one platform sees them, and what conditions that use them are worth there."""
 
-    def __init__(self, platform: Platform, names: Mapping[str, Symbol]) -> None:
+    def __init__(self, platform: Platform, names: Mapping[str, Symbol], *, tests: bool = False) -> None:
         self.platform = platform
         self.names = names
+        self._tests = tests
         self._known: dict[str, Truth | str | None] = {}
 
     def truth(self, node: Node | None, local: Mapping[str, Node] | None = None, depth: int = 0) -> Truth:
@@ -90,10 +92,20 @@ class Scope:
                 return self._equal(left, right, local, depth)
             case "!=":
                 return ~self._equal(left, right, local, depth)
-            case _:
-                return Truth.MAYBE
+            case operator:
+                return self._user(left, operator, right)
+
+    def _user(self, left: Node | None, operator: str, right: Node | None) -> Truth:
+        """In tests, ``os.Getuid() != 0`` asks for root: on Windows the answer is always -1 (os, "Getuid")."""
+        if not self._tests or self.platform.goos != "windows" or left is None or right is None:
+            return Truth.MAYBE
+        if not _USER.match(text(left)) or right.type != "int_literal" or not text(right).isdigit():
+            return Truth.MAYBE
+        return Truth.YES if operator in {"<", "<="} else Truth.NO
 
     def _equal(self, left: Node | None, right: Node | None, local: Mapping[str, Node] | None, depth: int) -> Truth:
+        if left is not None and _USER.match(text(left)):
+            return self._user(left, "==", right)
         for one, other in ((left, right), (right, left)):
             if one is None or other is None:
                 continue

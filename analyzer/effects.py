@@ -9,11 +9,11 @@ from analyzer import syntax
 from analyzer.syntax import text
 
 _LOGS = re.compile(
-    r"^(?:logrus|log|klog|glog|slog|logger|bklog|fmt\.(?:Print|Fprint)|print)"
+    r"^(?:logrus|log|klog|glog|slog|logger|bklog|print|println)\b|^fmt\.(?:Print|Fprint)"
     r"|\.(?:Debug|Info|Warn|Warning)[A-Za-z]*$|\.G\(|\.L\."
 )
 _BUILDS_ERROR = re.compile(
-    r"(?:^|\.|_)(?:err|new)?(?:Err|Wrap|New$|Cause)|[eE]rr(?:or)?f?$|unsupported|not_?(?:supported|implemented)"
+    r"(?:^|\.|_)(?:err|new)?(?:Err|Wrap)|[eE]rr(?:or)?f?$|unsupported|not_?(?:supported|implemented)"
     r"|invalid|forbidden",
     re.IGNORECASE,
 )
@@ -100,6 +100,8 @@ def _outlives(node: Node) -> bool:
         return False
     if any(target.type != "identifier" for target in targets):
         return True
+    if len(targets) > 1 and right is not None and re.search(rf"[(,\s]{re.escape(text(targets[0]))}\b", text(right)):
+        return False  # x, err = f(x): a step on a local value
     several = len(targets) > 1 or any(text(target) == "err" for target in targets)
     return several and calls(node)
 

@@ -1,5 +1,6 @@
 """Branches on the platform inside shared code, and what each of them keeps from the target."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,8 +24,12 @@ from analyzer.effects import (
     says_unsupported,
     work,
 )
+from analyzer.refusals import NAMES_UNSUPPORTED, SAYS_UNSUPPORTED
 from analyzer.symbols import Symbol
 from analyzer.syntax import text
+
+# What a refusal must have somewhere; most functions have not.
+_SAYS = re.compile(rb"support|implement|available|windows|linux|only", re.IGNORECASE)
 
 
 class Effect(StrEnum):
@@ -90,6 +95,33 @@ def work_of(symbol: Symbol) -> list[str]:
         return work(syntax.statements(function.child_by_field_name("body"))) if function is not None else []
     except RecursionError:
         return []
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A return, or a panic, that says that something is not supported: its line in the file, and its text."""
+
+    line: int
+    text: str
+
+
+def unsupported(symbol: Symbol) -> list[Refusal]:
+    """The refusals of a function that say that something is not supported."""
+    if not _SAYS.search(symbol.source):
+        return []
+    root = syntax.parse(b"package p\n" + symbol.source).root_node
+    function = next((n for n in root.named_children if n.type.endswith("_declaration")), None)
+    body = function.child_by_field_name("body") if function is not None else None
+    try:
+        found = refusals(syntax.statements(body))
+    except RecursionError:
+        return []
+    offset = symbol.declaration.line - 1
+    return [
+        Refusal(node.start_point.row + offset, one_line(text(node)))
+        for node in found
+        if SAYS_UNSUPPORTED.search(text(node)) or NAMES_UNSUPPORTED.search(text(node))
+    ]
 
 
 @dataclass(frozen=True, slots=True)

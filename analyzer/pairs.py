@@ -20,6 +20,8 @@ SIMILARITY = 0.6
 # Two statements this much alike do the same.
 SAME_STATEMENT = 0.75
 _CALLED = re.compile(r"\b(\w+)\(")
+# A text of some length within a refusal.
+_LITERAL = re.compile(r"""("[^"]{12,}"|`[^`]{12,}`)""")
 # Characters of a branch that are compared.
 COMPARED = 2000
 
@@ -197,7 +199,7 @@ def _only_reference(view: View) -> str:
 
 def _still_done(function: _Function, guard: Guard, own: frozenset[str]) -> bool:
     """Whether what the guard kept from the target is done there now: by the function, or by what it newly calls."""
-    if function.head is None or function.base is None:
+    if function.head is None or function.base is None or _refused_elsewhere(function, guard):
         return False
     if guard.effect in {Effect.REFUSED, Effect.FIXED} and not function.after:
         return bool(function.after) or _rest_stays(function, guard)
@@ -207,6 +209,16 @@ def _still_done(function: _Function, guard: Guard, own: frozenset[str]) -> bool:
         s for s in guard.lost if any(_same_work(s, w) for w in work) and not any(_same_work(s, k) for k in kept_away)
     )
     return next(done, None) is not None or _calls_own(function, own)
+
+
+def _refused_elsewhere(function: _Function, guard: Guard) -> bool:
+    """Whether other code that the target builds now says what the guard said."""
+    said = [words for refusal in guard.refused for words in _LITERAL.findall(refusal)]
+    if not said:
+        return False
+    files = function.change.head.package.files.values()
+    sources = b"\n".join(f.source.content for f in files if f.on_target and not f.is_test).decode(errors="replace")
+    return all(words in sources for words in said)
 
 
 def _rest_stays(function: _Function, guard: Guard) -> bool:

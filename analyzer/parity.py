@@ -87,7 +87,7 @@ class View:
         if tests:
             mine |= {s.name: s for s in package.tests if s.file.on_target}
             theirs |= {s.name: s for s in package.tests if s.file.on_reference}
-        return Scope(options.target, mine), Scope(options.reference, theirs)
+        return Scope(options.target, mine, tests=tests), Scope(options.reference, theirs, tests=tests)
 
     def shared(self, name: str) -> bool:
         """Whether one declaration serves both platforms."""
