@@ -109,6 +109,11 @@ def unsupported(symbol: Symbol) -> list[Refusal]:
     """The refusals of a function that say that something is not supported."""
     if not _SAYS.search(symbol.source):
         return []
+    return [r for r in refused(symbol) if SAYS_UNSUPPORTED.search(r.text) or NAMES_UNSUPPORTED.search(r.text)]
+
+
+def refused(symbol: Symbol) -> list[Refusal]:
+    """All refusals of a function: errors that it makes or names, and panics."""
     root = syntax.parse(b"package p\n" + symbol.source).root_node
     function = next((n for n in root.named_children if n.type.endswith("_declaration")), None)
     body = function.child_by_field_name("body") if function is not None else None
@@ -117,11 +122,7 @@ def unsupported(symbol: Symbol) -> list[Refusal]:
     except RecursionError:
         return []
     offset = symbol.declaration.line - 1
-    return [
-        Refusal(node.start_point.row + offset, one_line(text(node)))
-        for node in found
-        if SAYS_UNSUPPORTED.search(text(node)) or NAMES_UNSUPPORTED.search(text(node))
-    ]
+    return [Refusal(node.start_point.row + offset, one_line(text(node))) for node in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,15 +278,15 @@ def _effect(here: Sequence[Node], there: Sequence[Node], *, sure: bool, explicit
     here = [n for n in here if not only_logs(n)]
     if refuses_all(there):
         return None
-    refused = refusals(here)
-    if refused and not work(here):
+    mine = refusals(here)
+    if mine and not work(here):
         return Effect.REFUSED
-    if explicit and any(says_unsupported(refusal) for refusal in refused):
+    if explicit and any(says_unsupported(refusal) for refusal in mine):
         return Effect.REFUSED
     works = bool(work(there))
     if not here:
         return Effect.SKIPPED if works else None
-    if work(here) or not leaves(here) or refused:
+    if work(here) or not leaves(here) or mine:
         return None
     last = here[-1]
     if last.type == "return_statement" and any(text(v) not in ZERO for v in returned(last)):

@@ -15,14 +15,14 @@ What to do
     Say in the documentation of the option that Windows does not have it.
 
 Not reported
-    A refusal that was reworded or moved; one that Linux has too; a branch in shared code (guard-added).
+    A refusal that was reworded or moved, or that takes the place of another one; one that Linux has too; a branch in shared code (guard-added).
 """
 
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
 from analyzer.diff import Diff, PackageChange
-from analyzer.guards import unsupported
+from analyzer.guards import refused, unsupported
 from analyzer.model import Finding, Level
 from analyzer.parity import View, names_linux_concept
 from analyzer.symbols import Symbol
@@ -45,7 +45,7 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
             continue
         old = _own(change.base, change.renamed_from(name) or name)
         before = change.base.body(old.name) if old is not None else None
-        works = before is not None and before.stub is None and body.stub is None
+        works = before is not None and before.stub is None and body.stub is None and not _refuses_less(old, symbol)
         if works or (old is None and _is_check(name, change)):
             yield _finding(symbol, new[0].line, change)
 
@@ -54,6 +54,12 @@ def _own(view: View, name: str) -> Symbol | None:
     """The function, where the target has it for itself."""
     symbol = view.package.target.get(name)
     return symbol if symbol is not None and symbol.declaration.is_function and not view.shared(name) else None
+
+
+def _refuses_less(old: Symbol | None, new: Symbol) -> bool:
+    """Whether a refusal went as one came: then less is refused, or the same in other words."""
+    source = " ".join(new.source.decode(errors="replace").split())
+    return old is not None and any(refusal.text not in source for refusal in refused(old))
 
 
 def _refused_before(refusal: str, change: PackageChange) -> bool:
