@@ -316,6 +316,8 @@ def _annotations(analysis: Analysis) -> Iterable[Annotation]:
     """Remarks on lines of head; what stands at base only cannot be annotated."""
     for finding in analysis.findings:
         level = _LEVELS.get(finding.level)
+        if finding.level is Level.WARNING and not finding.gap:
+            level = "notice"  # by design, or nothing that a user can miss
         if level is not None and finding.side == "head":
             text = short(finding.message, MAX_MESSAGE)
             yield Annotation(finding.path, finding.line, finding.end_line, level, finding.rule, text)

@@ -27,9 +27,6 @@ from bot.worker import working
 from tests.bot.conftest import APP_ID, INSTALLATION, NAME
 from tests.bot.rendered import references, rendered, unbalanced
 
-# The queue engine calls what redis-py calls deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning:saq.queue.redis")
-
 Tree = dict[str, str]
 
 PATIENCE = 20.0

@@ -17,9 +17,6 @@ from bot.ids import Repo
 from bot.queue import PENDING, QUEUE, Hold, Jobs, SupersededError, later, pull_name
 from tests.bot.conftest import until
 
-# The engine still calls what redis-py 8 wants to be called otherwise; that is between those two.
-pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning:saq.queue.redis")
-
 EVENT = PullEvent("d-1", 7, Repo("example/berth"), 1, "opened")
 SECOND = replace(EVENT, delivery="d-2", action="synchronize")
 LOCK = "wp:pull:example/berth#1:lock"
