@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve lint format bench lock clean
+.PHONY: help demo test serve lint format oracle picture lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,12 @@ lint: $(VENV)/dev.stamp  ## ruff, ruff format, mypy
 format: $(VENV)/dev.stamp  ## let ruff mend what it can
 	@$(BIN)/ruff check --fix-only -q .
 	@$(BIN)/ruff format -q .
+
+oracle: $(VENV)/dev.stamp  ## compare files and symbols with Go itself: make oracle REPOS="moby/moby=PATH …"
+	@$(BIN)/python -m tests.oracle $(REPOS)
+
+picture: $(VENV)/dev.stamp  ## draw the README's picture anew (needs chromium)
+	@$(BIN)/python -m tests.picture
 
 lock: $(VENV)/pip.stamp  ## make the hash-locked requirement files anew from pyproject.toml
 	@$(BIN)/pip install -q uv

@@ -43,7 +43,6 @@ _LEVELS: dict[Level, Literal["notice", "warning", "failure"]] = {
     Level.WARNING: "warning",
     Level.IMPROVEMENT: "notice",
 }
-_MARKS = {Level.REGRESSION: "🔴", Level.WARNING: "🟡", Level.IMPROVEMENT: "🟢", Level.NOTE: "⚪"}
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~<>&$])")
 # A break after each match keeps GitHub from seeing a mention, an issue, an emoji, a web address or a commit. An address
 # is broken before its slashes: after them the break would be part of a host name, which browsers then ignore.
@@ -139,7 +138,7 @@ class _Page:
         rest = finding.message.removeprefix(finding.symbol or "")
         subject = code(finding.symbol) if finding.symbol and rest != finding.message else ""
         words = f"{subject} {plain(rest)}".strip()
-        return f"- {_MARKS[finding.level]} {words}<br>{self.link(finding)} · {finding.rule}"
+        return f"- {words}<br>{self.link(finding)} · {finding.rule} ({finding.level.value})"
 
 
 def render(analysis: Analysis, repo: Repo, *, comment: Comment = "findings", web: str = "https://github.com") -> Report:

@@ -116,17 +116,17 @@ def test_notes_are_not_annotated() -> None:
 
 def test_a_long_list_is_cut_and_counted() -> None:
     comment = render(MANY, REPO).comment or ""
-    assert comment.count("- 🔴") == MAX_LISTED
+    assert comment.count(" (regression)") == MAX_LISTED
     assert f"- {len(MANY.findings) - MAX_LISTED} more in the check run" in comment
-    assert render(MANY, REPO).check.text.count("- 🔴") == len(MANY.findings)
+    assert render(MANY, REPO).check.text.count(" (regression)") == len(MANY.findings)
 
 
 def test_over_the_budget_fewer_are_listed_and_the_rest_is_counted() -> None:
     report = render(LONG, REPO)
-    listed = (report.comment or "").count("- 🔴")
+    listed = (report.comment or "").count(" (regression)")
     assert 0 < listed < MAX_LISTED
     assert f"- {len(LONG.findings) - listed} more" in (report.comment or "")
-    kept = report.check.text.count("- 🔴")
+    kept = report.check.text.count(" (regression)")
     assert 0 < kept < len(LONG.findings)
     assert report.check.text.endswith(f"- {len(LONG.findings) - kept} more; run `winparity diff` to see all")
 
@@ -174,9 +174,9 @@ def test_any_report_is_short_whole_and_harmless(
 @settings(deadline=None)
 @given(TEXTS)
 def test_code_is_one_code_span(text: str) -> None:
-    shown = rendered(f"- 🔴 before {code(text)} after")
+    shown = rendered(f"- before {code(text)} after")
     assert len(shown.code) == 1
-    assert shown.text == "🔴 before  after"
+    assert shown.text == "before  after"
     assert (shown.links, shown.html) == ([], [])
     assert shown.code[0].strip() == visible(text)[:200].strip() or shown.code[0].endswith("…")
 
@@ -184,7 +184,7 @@ def test_code_is_one_code_span(text: str) -> None:
 @settings(deadline=None)
 @given(TEXTS)
 def test_plain_is_just_text(text: str) -> None:
-    for before in ("", "- 🔴 "):
+    for before in ("", "- "):
         shown = rendered(before + plain(text))
         assert (shown.code, shown.links, shown.html) == ([], [], [])
         assert set(shown.blocks) <= {"paragraph", *(["bullet_list", "list_item"] if before else [])}
