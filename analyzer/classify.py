@@ -174,6 +174,11 @@ class Bodies:
                     return owner[0].method(owner[1], method, depth + 1)
         return REAL
 
+    def does_nothing(self, type_name: str) -> bool:
+        """Whether a type has methods, and all of them are stubs."""
+        methods = [name for name in self._names if name.startswith(f"{type_name}.")]
+        return bool(methods) and all(self.of(name).stub is not None for name in methods)
+
     def field(self, type_name: str, field: str) -> "tuple[Bodies, str] | None":
         """The type of a field of a struct."""
         symbol = self._names.get(type_name)

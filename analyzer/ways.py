@@ -89,7 +89,7 @@ class Ways:
         # Whether some way hands an argument back, and whether some way gives nothing: both together are a choice.
         # A validator refuses what it looked at and did not like, not whatever it is asked for.
         self._judges = False
-        self._hands_back = False
+        self._hands_back: set[str] = set()
         self._gives_nothing = False
 
     @property
@@ -107,7 +107,8 @@ class Ways:
         if outcome is Outcome.REAL:
             partial = Outcome.ERROR in outcomes or self._ignores
             return Body(outcome, partial=partial, nil_error=self._results[-1:] == ["error"] and not self._fails)
-        chooses = outcome is Outcome.ZERO and self._hands_back and self._gives_nothing
+        choices = len(self._hands_back) + self._gives_nothing
+        chooses = outcome is Outcome.ZERO and bool(self._hands_back) and choices > 1
         refuses_some = outcome is Outcome.ERROR and not outcomes.isdisjoint({Outcome.ZERO, Outcome.NOOP})
         if chooses or (refuses_some and self._judges):
             return REAL
@@ -282,7 +283,7 @@ class Ways:
             first = first.named_children[-1]  # string(n)
             first = first.named_children[0] if first.named_children else first
         handed = first.type == "identifier" and text(first) in self._arguments
-        self._hands_back |= handed
+        self._hands_back |= {text(first)} if handed else set()
         self._gives_nothing |= not handed
         return self._together([self.value(value) for value in given])
 
@@ -440,9 +441,20 @@ class Ways:
         operand = node.child_by_field_name("operand")
         if source == "-1":  # the fixed "not found"
             return Outcome.ZERO
+        if operand is not None and operand.type == "composite_literal" and source.startswith("&"):
+            outcome = self.value(operand)
+            made = text(operand.child_by_field_name("type"))
+            return Outcome.REAL if outcome is Outcome.ZERO and self._chooses_type(made) else outcome
         if operand is not None and source.startswith(("&", "*")):
             return self.value(operand)
         return Outcome.REAL
+
+    def _chooses_type(self, made: str) -> bool:
+        """Whether an empty value stands for an interface: its type is the answer, unless that type does nothing."""
+        if not self._results or f"*{made}" in self._results:
+            return False
+        owner = self._bodies.typed(self._file, made)
+        return owner is None or not owner[0].does_nothing(owner[1])
 
     def _composite(self, node: Node) -> Outcome:
         if self._refuses(text(node.child_by_field_name("type"))) or self._says(node):
