@@ -138,9 +138,9 @@ class View:
         twin = self.package.reference.get(name)
         said = comments(symbol)
         admits = bool(_ADMITS.search(said)) or bool(_CAPABILITY.search(name))
-        hides = body.nil_error and twin is not None and not _LINUX_WORK.search(twin.source)
-        hides = hides and not _EXPLAINS.search(said)
-        return admits or hides
+        if twin is None or _LINUX_WORK.search(twin.source):
+            return False
+        return admits or (body.nil_error and not _EXPLAINS.search(said))
 
     def _asked_for(self, symbol: Symbol) -> bool:
         """Whether code that builds on the target names the symbol, or other packages may."""
@@ -227,7 +227,7 @@ def names_linux_concept(text: str) -> bool:
 
 def linux_concept(symbol: Symbol) -> bool:
     """Whether the names of the symbol, its file or its directory say that it serves a mechanism of Linux alone."""
-    path = symbol.file.path.removesuffix(".go").split("/")[-2:]
+    path = symbol.file.path.removesuffix(".go").split("/")[-3:]
     joined = symbol.name.rpartition(".")[2].lower()
     return names_linux_concept(" ".join((symbol.name, *path))) or any(
         c in joined for c in _LINUX_CONCEPTS if len(c) > 5
