@@ -112,16 +112,16 @@ class PackageChange:
         """How likely the two are one function renamed; 0 when it is not likely. What it does counts more than its name."""
         mine, theirs = (n.rpartition(".")[2].lower() for n in (old.name, new.name))
         named = SequenceMatcher(None, mine, theirs).ratio()
-        bodies = [_likeness_of(old, new)]
+        bodies = [likeness(old, new)]
         twins = self.base.package.reference.get(old.name), self.head.package.reference.get(new.name)
         if twins[0] is not None and twins[1] is not None:
-            bodies.append(_likeness_of(twins[0], twins[1]))
+            bodies.append(likeness(twins[0], twins[1]))
         does = sum(bodies) / len(bodies)
         long_enough = len(old.source) > len(old.name) + len("func () {}\n")
         return named + 2 * does if named >= NAME_SIMILARITY or (does >= NAME_SIMILARITY and long_enough) else 0.0
 
 
-def _likeness_of(old: Symbol, new: Symbol) -> float:
+def likeness(old: Symbol, new: Symbol) -> float:
     """How much of two functions' text is the same, their own names aside."""
     mine, theirs = (s.source.replace(s.name.rpartition(".")[2].encode(), b"") for s in (old, new))
     return SequenceMatcher(None, mine[:COMPARED_BYTES], theirs[:COMPARED_BYTES], autojunk=False).ratio()

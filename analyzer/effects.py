@@ -110,6 +110,8 @@ def _is_fixed(value: Node) -> bool:
     """Whether an expression is a literal, or a list with literals added."""
     if value.type.endswith("string_literal") or value.type in {"int_literal", "float_literal", "true", "false", "nil"}:
         return True
+    if value.type == "binary_expression" and not calls(value):
+        return any(side.type.endswith("string_literal") for side in value.named_children)
     if value.type == "composite_literal":
         body = value.child_by_field_name("body")
         elements = [e for e in body.named_children if e.type != "comment"] if body is not None else []

@@ -19,7 +19,7 @@ Not reported
 
 from collections.abc import Iterator
 
-from analyzer.diff import Diff, PackageChange
+from analyzer.diff import Diff, PackageChange, likeness
 from analyzer.model import Finding, Level, Stub
 from analyzer.rules.wording import STUB_WORDS
 
@@ -33,6 +33,8 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
         old = name if name in change.base.package.target else change.renamed_from(name)
         before, after = change.base.body(old) if old else None, change.head.body(name)
         symbol = change.head.package.target.get(name)
+        if old is not None and old != name and _took_over(name, old, change):
+            continue
         if old is None or (change.base.shared(old) and change.head.shared(name)):
             continue  # a branch in shared code is guard-removed's
         refused = before is not None and before.stub in {Stub.ERROR, Stub.PANIC}
@@ -54,6 +56,16 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
             change.dir,
             counterpart=twin.place if twin else None,
         )
+
+
+def _took_over(name: str, old: str, change: PackageChange) -> bool:
+    """Whether a function renamed from a stub has its body from a real one that went away too."""
+    target, head = change.base.package.target, change.head.package.target
+    mine = likeness(target[old], head[name])
+    gone = (s for s in target.values() if s.declaration.is_function and s.name not in head and s.name != old)
+    return any(
+        (body := change.base.body(s.name)) and body.stub is None and likeness(s, head[name]) > mine for s in gone
+    )
 
 
 def _past(words: str) -> str:
