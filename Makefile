@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve lint format oracle picture lock clean
+.PHONY: help demo test serve lint format oracle shadow picture lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ format: $(VENV)/dev.stamp  ## let ruff mend what it can
 
 oracle: $(VENV)/dev.stamp  ## compare files and symbols with Go itself: make oracle REPOS="moby/moby=PATH …"
 	@$(BIN)/python -m tests.oracle $(REPOS)
+
+shadow: $(VENV)/dev.stamp  ## what the bot would have said on merged pull requests: make shadow REPO=PATH [N=500] [JSONL=FILE]
+	@test -n "$(REPO)" || { echo "make shadow REPO=PATH[@REV] [N=500] [JSONL=FILE]" >&2; exit 2; }
+	@$(BIN)/python -m tests.shadow "$(REPO)" $(N) $(if $(JSONL),--jsonl "$(JSONL)")
 
 picture: $(VENV)/dev.stamp  ## draw the README's picture anew (needs chromium)
 	@$(BIN)/python -m tests.picture

@@ -35,22 +35,24 @@ class FileChange:
 
     @property
     def left_alone(self) -> bool:
-        """It left the target, and the reference has it or never had it: what both lose at once is no news."""
+        """It left the target alone: not the reference at the same time, nor for want of a tag of the project's own."""
         return (
             self.left_target
             and self.base is not None
             and self.head is not None
             and (self.head.on_reference or not self.base.on_reference)
+            and not self.head.on_tagged_target
         )
 
     @property
     def entered_alone(self) -> bool:
-        """It came to the target, and not to the reference at the same time."""
+        """It came to the target alone: likewise."""
         return (
             self.entered_target
             and self.base is not None
             and self.head is not None
             and (self.base.on_reference or not self.head.on_reference)
+            and not self.base.on_tagged_target
         )
 
     @property

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from analyzer import syntax
@@ -16,12 +16,21 @@ CACHED_FILES = 16_384
 
 @dataclass(frozen=True, slots=True)
 class GoFile:
-    """A file of a package, and where it builds."""
+    """A file of a package, and where it builds.
+
+    Attributes:
+        source: the file.
+        facts: what it says of itself.
+        on_target: it builds on the target.
+        on_reference: it builds on the reference.
+        on_tagged_target: it builds on the target when the project's own tags that it asks for are on.
+    """
 
     source: SourceFile
     facts: Facts
     on_target: bool
     on_reference: bool
+    on_tagged_target: bool
 
     @property
     def path(self) -> str:
@@ -89,11 +98,13 @@ def packages(snapshot: Snapshot, options: Options) -> dict[str, Package]:
 def _go_file(source: SourceFile, options: Options) -> GoFile:
     facts = _facts(_Blob(source.blob, source.content))
     name = source.path.rpartition("/")[2]
+    tags = options.target.tags | custom_tags(facts.constraint)
     return GoFile(
         source,
         facts,
         builds(name, facts.constraint, options.target, facts.package),
         builds(name, facts.constraint, options.reference, facts.package),
+        builds(name, facts.constraint, replace(options.target, tags=tags), facts.package),
     )
 
 
