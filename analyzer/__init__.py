@@ -1,13 +1,13 @@
 """The Windows support of Go source: values in, values out. No I/O, no clock, no environment (ruff.toml enforces it)."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from analyzer.diff import Diff, compare
 from analyzer.model import Analysis, Finding, Level, Options, Parity, Platform, Score, Snapshot, Unreadable, Verdict
 from analyzer.parity import Revision, View
 from analyzer.rules import RULES
-from analyzer.symbols import packages
+from analyzer.symbols import directory, packages
 
 __all__ = ["analyze", "scan"]
 
@@ -28,9 +28,11 @@ def analyze(base: Snapshot, head: Snapshot, options: Options | None = None) -> A
     options = options or Options()
     diff = compare(base, head, options)
     found = {_key(f): f for f in _findings(diff)}
-    tags = {tag for change in diff.packages for side in (change.base, change.head) for tag in side.package.custom_tags}
-    if tags:
-        found = _with_tags(found, base, head, options, frozenset(tags))
+    tagged = [c for c in diff.packages if c.base.package.custom_tags or c.head.package.custom_tags]
+    if tagged:
+        held = {directory for c in tagged for directory in (c.base.package.dir, c.head.package.dir)}
+        tags = frozenset(tag for c in tagged for side in (c.base, c.head) for tag in side.package.custom_tags)
+        found = _with_tags(found, _only(base, held), _only(head, held), options, tags)
     findings = tuple(sorted(found.values(), key=lambda f: (_ORDER[f.level], not f.gap, f.path, f.line, f.rule)))
     return Analysis(
         base.rev,
@@ -41,6 +43,11 @@ def analyze(base: Snapshot, head: Snapshot, options: Options | None = None) -> A
         sum((change.head.parity().score for change in diff.packages), Score()),
         _unreadable(base, head),
     )
+
+
+def _only(snapshot: Snapshot, held: Collection[str]) -> Snapshot:
+    """A snapshot of some directories."""
+    return replace(snapshot, files={path: file for path, file in snapshot.files.items() if directory(path) in held})
 
 
 _Key = tuple[str, str, int, str | None]

@@ -32,11 +32,11 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
     del diff
     covered = {f.head.path for f in change.files if f.head and brings(f, change)}
     for name in change.names():
-        symbol, body = change.head.package.target.get(name), change.head.body(name)
-        old = change.base.package.reference.get(name)
-        if symbol is None or body is None or body.stub or old is None or name in change.base.package.target:
+        symbol, old = change.head.package.target.get(name), change.base.package.reference.get(name)
+        if symbol is None or old is None or name in change.base.package.target or symbol.file.path in covered:
             continue
-        if symbol.file.path in covered or change.renamed_from(name):
+        body = change.head.body(name)
+        if body is None or body.stub is not None or change.renamed_from(name):
             continue
         twin = change.head.package.reference.get(name)
         beside = "" if twin is None or change.head.shared(name) else f", beside Linux ({place_of(twin)})"

@@ -88,14 +88,15 @@ def _of_file(file: FileChange, change: PackageChange, diff: Diff) -> Finding:
 
 def _of_symbol(symbol: Symbol, change: PackageChange, diff: Diff) -> Iterator[Finding]:
     name, base, head = symbol.name, change.base, change.head
-    before, after = base.body(name), head.body(name)
-    twin = head.package.reference.get(name)
-    if before is None or twin is None:
+    new, twin = head.package.target.get(name), head.package.reference.get(name)
+    if twin is None or (new is not None and head.shared(name)):
+        return  # a branch in shared code is guard-added's
+    before = base.body(name)
+    if before is None:
         return
-    new = head.package.target.get(name)
+    after = head.body(name)
     if new is not None and after is not None:
-        # A branch in shared code is guard-added's.
-        if before.stub is None and after.stub is not None and not head.shared(name) and head.twin_works(name):
+        if before.stub is None and after.stub is not None and head.twin_works(name):
             yield Finding(
                 ID,
                 Level.REGRESSION,

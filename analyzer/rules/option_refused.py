@@ -37,15 +37,22 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
     """The findings of one package."""
     del diff
     for name in change.names():
-        symbol, body = _own(change.head, name), change.head.body(name)
-        if symbol is None or body is None:
+        symbol = _own(change.head, name)
+        if symbol is None:
             continue
         new = [refusal for refusal in unsupported(symbol) if not _refused_before(refusal.text, change)]
         if not new or _linux_refuses(new[0].text, name, change):
             continue
         old = _own(change.base, change.renamed_from(name) or name)
         before = change.base.body(old.name) if old is not None else None
-        works = before is not None and before.stub is None and body.stub is None and not _refuses_less(old, symbol)
+        after = change.head.body(name)
+        works = (
+            before is not None
+            and before.stub is None
+            and after is not None
+            and after.stub is None
+            and not _refuses_less(old, symbol)
+        )
         if works or (old is None and _is_check(name, change)):
             yield _finding(symbol, new[0].line, change)
 

@@ -33,10 +33,13 @@ ID = "stub-added"
 def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
     """The findings of one package."""
     for name in change.names():
-        symbol, body = change.head.package.target.get(name), change.head.body(name)
-        if symbol is None or body is None or body.stub is None or name in change.base.package.target:
+        symbol = change.head.package.target.get(name)
+        if symbol is None or name in change.base.package.target or change.head.shared(name):
             continue
-        if not change.head.shared(name) and change.head.twin_works(name) and not _was_a_stub(name, change, diff):
+        body = change.head.body(name)
+        if body is None or body.stub is None:
+            continue
+        if change.head.twin_works(name) and not _was_a_stub(name, change, diff):
             yield _finding(symbol, body.stub, change)
 
 

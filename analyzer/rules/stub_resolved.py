@@ -30,17 +30,18 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
     """The findings of one package."""
     del diff
     for name in change.names():
-        old = name if name in change.base.package.target else change.renamed_from(name)
-        before, after = change.base.body(old) if old else None, change.head.body(name)
         symbol = change.head.package.target.get(name)
-        if old is not None and old != name and _took_over(name, old, change):
-            continue
-        if old is None or (change.base.shared(old) and change.head.shared(name)):
+        old = name if name in change.base.package.target else change.renamed_from(name)
+        if symbol is None or old is None or (change.base.shared(old) and change.head.shared(name)):
             continue  # a branch in shared code is guard-removed's
-        refused = before is not None and before.stub in {Stub.ERROR, Stub.PANIC}
-        if not (refused or change.base.twin_works(old) or change.head.twin_works(name)):
+        before = change.base.body(old)
+        if before is None or before.stub is None or (old != name and _took_over(name, old, change)):
             continue
-        if symbol is None or before is None or before.stub is None or after is None or after.stub is not None:
+        refuses = before.stub in {Stub.ERROR, Stub.PANIC}
+        if not (refuses or change.base.twin_works(old) or change.head.twin_works(name)):
+            continue
+        after = change.head.body(name)
+        if after is None or after.stub is not None:
             continue
         how = "the code that Linux uses" if change.head.shared(name) else "an implementation of its own"
         twin = change.head.package.reference.get(name)
