@@ -3,8 +3,10 @@
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
+from analyzer import suppress
 from analyzer.diff import Diff, compare
 from analyzer.model import Analysis, Finding, Level, Options, Parity, Platform, Score, Snapshot, Unreadable, Verdict
+from analyzer.names import in_words_of
 from analyzer.parity import Revision, View
 from analyzer.rules import RULES
 from analyzer.symbols import directory, packages
@@ -33,7 +35,9 @@ def analyze(base: Snapshot, head: Snapshot, options: Options | None = None) -> A
         held = {directory for c in tagged for directory in (c.base.package.dir, c.head.package.dir)}
         tags = frozenset(tag for c in tagged for side in (c.base, c.head) for tag in side.package.custom_tags)
         found = _with_tags(found, _only(base, held), _only(head, held), options, tags)
-    findings = tuple(sorted(found.values(), key=lambda f: (_ORDER[f.level], not f.gap, f.path, f.line, f.rule)))
+    spoken = [replace(f, message=in_words_of(options, f.message, f.symbol)) for f in found.values()]
+    settled = suppress.settle(spoken, diff, options.policy, (rule.id for rule in RULES))
+    findings = tuple(sorted(settled, key=lambda f: (_ORDER[f.level], not f.gap, f.path, f.line, f.rule)))
     return Analysis(
         base.rev,
         head.rev,
@@ -42,6 +46,7 @@ def analyze(base: Snapshot, head: Snapshot, options: Options | None = None) -> A
         sum((change.base.parity().score for change in diff.packages), Score()),
         sum((change.head.parity().score for change in diff.packages), Score()),
         _unreadable(base, head),
+        options,
     )
 
 
@@ -100,14 +105,16 @@ def scan(snapshot: Snapshot, options: Options | None = None) -> Parity:
     """The Windows support of one revision, package by package."""
     options = options or Options()
     revision = Revision(packages(snapshot, options), options)
-    tables = [View(package, revision).parity() for package in revision.packages.values()]
+    views = {where: View(package, revision) for where, package in revision.packages.items()}
+    tables = [view.parity() for view in views.values()]
     tables = [table for table in tables if table.symbols]
     total = sum((table.score for table in tables), Score())
-    return Parity(snapshot.rev, total, tuple(tables), _unreadable(snapshot))
+    accepting = suppress.stale(views, options.policy, (rule.id for rule in RULES))
+    return Parity(snapshot.rev, total, tuple(tables), _unreadable(snapshot), options, accepting)
 
 
 def _verdict(findings: tuple[Finding, ...]) -> Verdict:
-    levels = {f.level for f in findings}
+    levels = {f.level for f in findings if f.rule not in suppress.PAGES}  # those say nothing of Windows
     worse, better = levels & {Level.REGRESSION, Level.WARNING}, Level.IMPROVEMENT in levels
     if worse and better:
         return "mixed"
