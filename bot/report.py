@@ -15,6 +15,7 @@ from analyzer import directives, suppress
 from analyzer.model import Analysis, Finding, Level
 from analyzer.names import in_words_of, platform_name
 from analyzer.rules import RULES
+from analyzer.rules.pages import page_of
 from bot import repo_config
 from bot.config import Comment
 from bot.ids import Repo
@@ -276,13 +277,7 @@ def _advice(findings: list[Finding], page: _Page) -> str:
 
 def section(page: str, title: str) -> str:
     """The text under a heading of a rule's page."""
-    _, _, rest = page.partition(f"\n{title}\n")
-    lines = []
-    for line in rest.splitlines():
-        if line and not line.startswith(" "):
-            break
-        lines.append(line.strip())
-    return " ".join(line for line in lines if line)
+    return page_of(page).sections.get(title, "")
 
 
 def _incomplete(analysis: Analysis, most: int) -> list[str]:
