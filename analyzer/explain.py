@@ -179,7 +179,8 @@ def _sight(platform: Platform, symbol: Symbol | None, universe: Universe, packag
     else:
         bodies = universe.of(package)
         body = bodies.of(symbol.name)
-        verdict = "is shared with the other platform" if shared else _verdict(body)
+        holds_work = declaration.kind == "var" and body.outcome is Outcome.REAL
+        verdict = "is shared with the other platform" if shared else "is a var" if holds_work else _verdict(body)
         reasons = tuple(_reasons(symbol, bodies)) if declaration.is_function else ()
     return Sight(name, symbol.place, declaration.end_line, verdict, reasons)
 

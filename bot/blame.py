@@ -1,6 +1,7 @@
 """`winparity blame`: which commit made a symbol a stub, implemented it, or brought and removed it."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,12 @@ CACHED_BLOBS = 4_096
 SCHEMA = 1
 """The version of the JSON."""
 
+# The functions and values that a file declares: a method is known by its bare name, and groups are looked into. Types
+# are left out: what a function is hardly ever depends on them, and the large ones change often.
+_DECLARED = re.compile(rb"^(?:func[ \t]*(?:\([^)]*\)[ \t]*)?|var[ \t]+|const[ \t]+)(\w+)", re.MULTILINE)
+_GROUP = re.compile(rb"^(?:var|const)[ \t]*\(\n(.*?)^\)", re.MULTILINE | re.DOTALL)
+_MEMBER = re.compile(rb"^\t(\w+)", re.MULTILINE)
+_WORD = re.compile(rb"[A-Za-z_]\w*")
 _REAL = frozenset({Status.SHARED, Status.IMPLEMENTED, Status.PARTIAL, Status.WINDOWS_ONLY})
 
 
@@ -71,6 +78,10 @@ class History:
         self._options = options
         self._name = name
         self._progress = progress
+        self._bare = name.rpartition(".")[2].encode()
+        self._names = {self._bare}
+        self._last: tuple[object, State] = (None, State())
+        self._declares: dict[tuple[str, str], frozenset[bytes]] = {}
         self._files: LRUCache[tuple[str, str], SourceFile] = LRUCache(CACHED_BLOBS)
 
     def events(self, rev: Sha, folder: str) -> list[Event]:
@@ -116,16 +127,25 @@ class History:
         return (event.change.parent, old) if there.status is not None else None
 
     def _state(self, rev: Sha, folder: str) -> State:
-        files = self._source.go_files(rev, folder)
-        known = {path: self._file(path, blob) for path, blob in files.items() if not path.endswith("_test.go")}
-        bare = self._name.rpartition(".")[2].encode()
-        naming = [file for file in known.values() if bare in file.content]
-        if not naming:
+        """What the symbol is; judged anew only when a file changed that declares it, or what its body names."""
+        files = {p: b for p, b in self._source.go_files(rev, folder).items() if not p.endswith("_test.go")}
+        concerned = frozenset(
+            (path, blob) for path, blob in files.items() if not self._names.isdisjoint(self._declared(path, blob))
+        )
+        if (folder, concerned) != self._last[0]:
+            self._last = (folder, concerned), self._judged(rev, folder, files)
+        return self._last[1]
+
+    def _judged(self, rev: Sha, folder: str, files: Mapping[str, str]) -> State:
+        known = {path: self._file(path, blob) for path, blob in files.items()}
+        if not any(self._bare in self._declared(path, blob) for path, blob in files.items()):
             return State()
         found = packages(Snapshot(rev, known), self._options)
-        declares = any(self._name in side for p in found.values() for side in (p.target, p.reference))
-        if not declares:
+        twins = [side.get(self._name) for side in (found[folder].target, found[folder].reference)]
+        bodies = [symbol.source for symbol in twins if symbol is not None]
+        if not bodies:
             return State()
+        self._names = {self._bare, *(word for body in bodies for word in _WORD.findall(body.partition(b"{")[2]))}
         for other in self._imported(rev, found[folder].files.values()):
             known |= {path: self._file(path, blob) for path, blob in self._source.go_files(rev, other).items()}
         every = packages(Snapshot(rev, known), self._options)
@@ -144,6 +164,14 @@ class History:
                 if self._source.go_files(rev, "/".join(parts[start:])):
                     yield "/".join(parts[start:])
                     break
+
+    def _declared(self, path: str, blob: str) -> frozenset[bytes]:
+        """What a file seems to declare: enough to tell whether it concerns the symbol."""
+        if (path, blob) not in self._declares:
+            content = self._source.content(blob)
+            grouped = (name for group in _GROUP.findall(content) for name in _MEMBER.findall(group))
+            self._declares[path, blob] = frozenset((*_DECLARED.findall(content), *grouped))
+        return self._declares[path, blob]
 
     def _file(self, path: str, blob: str) -> SourceFile:
         if (path, blob) not in self._files:
