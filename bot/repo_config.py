@@ -1,6 +1,5 @@
 """A repository's own settings: .github/winparity.yml, read strictly, every mistake with its line."""
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -298,7 +297,3 @@ def _got(node: yaml.Node) -> str:
 
 def _sentence(words: str) -> str:
     return f"{words[:1].upper()}{words[1:]}."
-
-
-if __name__ == "__main__":  # makes docs/winparity.schema.json
-    print(json.dumps(schema(), indent=2))  # noqa: T201 - what it is for

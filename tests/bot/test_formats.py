@@ -120,6 +120,8 @@ def test_sarif_is_as_its_schema_has_it(schema: Any, shape: str) -> None:
 def test_sarif_is_as_it_was(snapshots: Snapshots) -> None:
     found = sarif(SHAPES["accepted"])
     rules = found["runs"][0]["tool"]["driver"].pop("rules")
+    for result in found["runs"][0]["results"]:
+        del result["ruleIndex"]  # it changes with every new rule
     snapshots.check("sarif.json", json.dumps(found, indent=1) + "\n")
     assert [rule["id"] for rule in rules] == [*PAGES]
     assert all(rule["help"]["text"] and rule["fullDescription"]["text"] for rule in rules)

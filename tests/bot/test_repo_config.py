@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from analyzer.model import Acceptance
 from bot.repo_config import MAX_BYTES, MAX_PROBLEMS, PATH, RepoConfig, read, schema
 
+README = Path(__file__).parents[2] / "README.md"
 SCHEMA = Path(__file__).parents[2] / "docs" / "winparity.schema.json"
 WHOLE = """\
 # what we want
@@ -131,9 +132,18 @@ def test_nothing_is_too_odd_to_be_read(content: bytes) -> None:
 # The schema, for editors.
 
 
-def test_the_published_schema_is_the_one_that_is_checked() -> None:
+def test_the_published_schema_is_the_one_that_is_checked(request: pytest.FixtureRequest) -> None:
     written = json.dumps(schema(), indent=2) + "\n"
-    assert SCHEMA.read_text(encoding="utf-8") == written, "run: python -m bot.repo_config > docs/winparity.schema.json"
+    if request.config.getoption("--update"):
+        SCHEMA.write_text(written, encoding="utf-8")
+    assert SCHEMA.read_text(encoding="utf-8") == written, "pytest --update rewrites it"
+
+
+def test_the_example_in_the_readme_is_right() -> None:
+    example = README.read_text(encoding="utf-8").partition("```yaml\n")[2].partition("```")[0]
+    config = read(example.encode())
+    assert config.problems == ()
+    assert config.accept[0].expires
 
 
 @pytest.mark.parametrize(
