@@ -72,7 +72,8 @@ def settle(found: Iterable[Finding], diff: Diff, policy: Policy, rules: Iterable
     """
     wanted = [f for finding in found if (f := _levelled(finding, policy)) is not None]
     known = frozenset(rules)
-    settled: list[Finding] = []
+    held = {change.dir for change in diff.packages}
+    settled = [finding for finding in wanted if finding.package not in held]
     for change in diff.packages:
         mine = [finding for finding in wanted if finding.package == change.dir]
         settled += _Package(change.base, change.head, policy, known).settle(mine)
