@@ -13,7 +13,7 @@ from analyzer.names import platform_name
 from analyzer.parity import Revision, View
 from analyzer.symbols import directory, packages
 from bot.ids import Sha
-from bot.source import Change, LocalRepository
+from bot.past import Change, Past
 from bot.terminal import text
 
 MAX_MOVES = 20
@@ -71,9 +71,7 @@ class History:
         progress: told how many commits of how many were looked at.
     """
 
-    def __init__(
-        self, source: LocalRepository, options: Options, name: str, progress: Callable[[int, int], None]
-    ) -> None:
+    def __init__(self, source: Past, options: Options, name: str, progress: Callable[[int, int], None]) -> None:
         self._source = source
         self._options = options
         self._name = name

@@ -266,9 +266,9 @@ def blame(
     Examples: `winparity blame Daemon.ContainerStats`, `winparity blame --repo ../moby daemon:getSize v28.0.0`.
     """
     from bot.blame import History, blame_json, show_blame
-    from bot.source import LocalRepository
+    from bot.past import Past
 
-    source = LocalRepository(repo)
+    source = Past(repo)
     commit = source.resolve(rev)
     options = _settings(source, commit).options()
     folder, name = _one_symbol(source, commit, symbol, options)

@@ -16,8 +16,8 @@ from bot.demo.sample import commit, git
 from bot.excerpt import sources
 from bot.explain import show_explanation, show_page
 from bot.ids import Sha
+from bot.past import Past
 from bot.report import PAGES
-from bot.source import LocalRepository
 from tests.analyzer.cases import snapshot
 from tests.conftest import Snapshots
 
@@ -171,7 +171,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _events(repository: Path, rev: str, folder: str = "vol", name: str = "Free") -> list[Event]:
-    source = LocalRepository(repository)
+    source = Past(repository)
     return History(source, Options(), name, lambda _done, _all: None).events(Sha(source.resolve(rev)), folder)
 
 
