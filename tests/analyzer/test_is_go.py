@@ -38,12 +38,12 @@ def _write(folder: Path, tree: Mapping[str, str]) -> None:
 
 def _modules(folder: Path, trees: Iterable[tuple[str, Mapping[str, str]]]) -> Iterator[Path]:
     """Write the trees: one module for all of them, and one for each that imports itself."""
-    _write(folder, {"go.mod": "module example.com/cases\n\ngo 1.21\n"})
+    _write(folder, {"go.mod": "module example.com/cases\n\ngo 1.24\n"})
     yield folder
     for name, tree in trees:
         _write(folder / name, tree)
         if any(f'"{MODULE}/' in source for source in tree.values()):
-            _write(folder / name, {"go.mod": f"module {MODULE}\n\ngo 1.21\n"})
+            _write(folder / name, {"go.mod": f"module {MODULE}\n\ngo 1.24\n"})
             yield folder / name
 
 
