@@ -102,12 +102,14 @@ def diff(
     """
     from analyzer import analyze
     from analyzer.model import Level
+    from bot.around import around
     from bot.output import analysis_json, show_analysis
     from bot.source import LocalRepository
 
     source = LocalRepository(repo)
     old, new = source.resolve(base), source.resolve(head)
-    analysis = analyze(*source.snapshots(source.merge_base(old, new) if merge_base else old, new))
+    before, after = source.snapshots(source.merge_base(old, new) if merge_base else old, new)
+    analysis = analyze(before, after, around=around(source, before, after))
     if format is DiffFormat.JSON:
         typer.echo(json.dumps(analysis_json(analysis), indent=2))
     else:

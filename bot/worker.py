@@ -17,6 +17,7 @@ from saq.types import PartialTimersDict
 from analyzer import analyze
 from analyzer.model import Analysis
 from bot import report
+from bot.around import around
 from bot.config import Settings
 from bot.events import PullEvent
 from bot.github import BROKEN_WAIT, TIMEOUT, BusyError, GitHub, Installation, Pull, RefusedError
@@ -187,7 +188,8 @@ def _mirror(settings: Settings, repo: Repo, token: str) -> Mirror:
 
 def _analyse(mirror: Mirror, base: Sha, head: Sha, number: int) -> Analysis:
     mirror.fetch(base, head, number)
-    return analyze(*mirror.snapshots(base, head))
+    before, after = mirror.snapshots(base, head)
+    return analyze(before, after, around=around(mirror, before, after))
 
 
 async def _publish(github: Installation, event: PullEvent, pull: Pull, wanted: report.Report, hold: Hold) -> Published:
