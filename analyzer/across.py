@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from analyzer.imports import Modules, find_modules, qualified_uses, unix_only
-from analyzer.model import Place, Snapshot, SourceFile
+from analyzer.imports import Modules, find_modules, imports_of, qualified_uses, seem_imported, unix_only
+from analyzer.model import Around, Place, Snapshot, SourceFile
 from analyzer.platforms import UNIX_GOOS
 from analyzer.spaces import Space, Spaces, obscure, spaces
 from analyzer.symbols import GoFile, Package, directory, packages
@@ -42,7 +42,7 @@ def _together(missing: Iterable[Missing]) -> Iterator[Missing]:
     for one in missing:
         by_name[one.package, one.name].append(one)
     for (package, name), found in sorted(by_name.items()):
-        places = in_order({place for one in found for place in one.places})
+        places = in_order({place for one in found for place in one.places}, package)
         first = found[0]
         yield Missing(package, name, places, first.twin, first.was, first.others, first.whole)
 
@@ -95,10 +95,10 @@ class Repository:
     @cached_property
     def modules(self) -> Modules:
         """Where packages are imported from."""
-        files = (f for side in self._sides.values() for f in side.change.head.package.files.values())
-        around = self._diff.around
-        known = around.outline.directories if around else {}
-        return find_modules(files, {*known, *self._sides}, around.outline.modules if around else frozenset())
+        around = self._diff.around or Around()
+        paths = imports_of(f for side in self._sides.values() for f in side.change.head.package.files.values())
+        paths = paths.union(*(seem_imported(file.content) for file in around.files.values()))
+        return find_modules(paths, {*around.outline.directories, *self._sides}, around.outline.modules)
 
     @cached_property
     def providers(self) -> Mapping[str, Provider]:

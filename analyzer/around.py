@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 
 from analyzer.diff import Diff, compare
-from analyzer.imports import Modules, find_modules
+from analyzer.imports import Modules, find_modules, imports_of
 from analyzer.model import Around, Options, Outline, Snapshot
 from analyzer.platforms import KNOWN_GOARCH, KNOWN_GOOS
 from analyzer.spaces import spaces
@@ -54,7 +54,7 @@ def _loses_something(diff: Diff, options: Options) -> bool:
 
 def _newly_used(diff: Diff, outline: Outline) -> set[str]:
     divided = {where for where, names in outline.directories.items() if any(map(_divides, names))}
-    modules = find_modules(_head_files(diff), outline.directories, outline.modules)
+    modules = find_modules(imports_of(_head_files(diff)), outline.directories, outline.modules)
     found: set[str] = set()
     for change in diff.packages:
         for file in change.files:

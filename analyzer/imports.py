@@ -20,6 +20,9 @@ UNIX_CALLS = re.compile(
 )
 
 
+_PATH = re.compile(rb'"([\w.~-]+/[\w./~-]+)"')
+
+
 @dataclass(frozen=True, slots=True)
 class Modules:
     """Where the repository's packages are imported from.
@@ -54,21 +57,36 @@ class Modules:
         return "."
 
 
-def find_modules(files: Iterable[GoFile], directories: Iterable[str], roots: frozenset[str]) -> Modules:
+def find_modules(paths: Iterable[str], directories: Iterable[str], roots: frozenset[str]) -> Modules:
     """Tell the module's path by the imports, which works without a go.mod, and with a go.mod of any name.
 
     It is what stands before the name of a directory of the repository, in most of the imports that end with one. Of
     several directories that fit, the longest counts: "a/b/c/d" is rather "c/d" of "a/b" than "d" of "a/b/c".
+
+    Args:
+        paths: what is imported; a path counts once.
+        directories: those of the repository.
+        roots: those that hold a go.mod.
     """
     held = set(directories)
     votes: Counter[str] = Counter()
-    for path in {i.path for file in files for i in file.facts.imports if "." in i.path.partition("/")[0]}:
+    for path in {path for path in paths if "." in path.partition("/")[0]}:
         parts = path.split("/")
         at = next((n for n in range(1, len(parts)) if "/".join(parts[n:]) in held), None)
         if at is not None:
             votes["/".join(parts[:at])] += len(parts) - at
     best = sorted(votes.items(), key=lambda vote: (-vote[1], vote[0]))
     return Modules(best[0][0] if best else "", roots)
+
+
+def imports_of(files: Iterable[GoFile]) -> set[str]:
+    """What files import."""
+    return {i.path for file in files for i in file.facts.imports}
+
+
+def seem_imported(content: bytes) -> set[str]:
+    """What a file that is not parsed may import: the texts with a slash above its first function."""
+    return {path.decode(errors="replace") for path in _PATH.findall(content.partition(b"\nfunc ")[0])}
 
 
 def clause_of(package: Package) -> str:

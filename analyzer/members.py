@@ -1,7 +1,7 @@
 """The fields and methods of a package's own types, and of which type an expression is, as far as syntax tells."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from tree_sitter import Node
@@ -11,6 +11,8 @@ from analyzer.symbols import Symbol
 from analyzer.syntax import text
 from analyzer.uses import Uses, top_level
 
+# Types that embed each other this deep are not followed any further.
+MAX_DEPTH = 8
 _BASIC = frozenset(
     "bool string int int8 int16 int32 int64 uint uint8 uint16 uint32 uint64 uintptr byte rune float32 float64 "
     "complex64 complex128".split()
@@ -23,12 +25,14 @@ class Shape:
     """What a type's declaration says of its members.
 
     Attributes:
-        closed: whether fields and own methods are all that a value has; an embedded or unknown type may bring more.
-        fields: the names of its fields.
+        closed: whether fields, own methods and what it embeds are all that a value has; an unknown type may bring more.
+        fields: its fields, and of which of the package's own types each is; None for all other types.
+        embeds: the package's own types that it embeds.
     """
 
     closed: bool
-    fields: frozenset[str] = frozenset()
+    fields: Mapping[str, str | None] = field(default_factory=dict)
+    embeds: tuple[str, ...] = ()
 
 
 _OPEN = Shape(closed=False)
@@ -51,10 +55,13 @@ class Types:
             return _OPEN
         return _shape(symbol.source)
 
-    def lacks(self, kind: str, member: str) -> bool:
+    def lacks(self, kind: str, member: str, depth: int = 0) -> bool:
         """Whether it is sure that a value of the type has no such field and no such method."""
         shape = self.shape(kind)
-        return shape.closed and member not in shape.fields and f"{kind}.{member}" not in self._names
+        own = member in shape.fields or f"{kind}.{member}" in self._names
+        if not shape.closed or own or depth > MAX_DEPTH:
+            return False
+        return all(self.lacks(embedded, member, depth + 1) for embedded in shape.embeds)
 
     def of(self, operand: Node, uses: Uses) -> str | None:
         """The package's own type that an expression is of, or is; None when syntax does not tell."""
@@ -63,6 +70,13 @@ class Types:
         if operand.type == "unary_expression":  # (*T).Method
             inner = operand.child_by_field_name("operand")
             return self._as_type(inner, uses) if text(operand).startswith("*") and inner is not None else None
+        if operand.type == "selector_expression":
+            inner, name = operand.child_by_field_name("operand"), text(operand.child_by_field_name("field"))
+            outer = self.of(inner, uses) if inner is not None and inner != operand else None
+            return self.shape(outer).fields.get(name) if outer is not None else None
+        if operand.type in {"call_expression", "composite_literal"}:
+            kind = self._value(operand, 0, uses)
+            return kind if kind is not None and not uses.declared(kind, top_level(operand)) else None
         if operand.type != "identifier":
             return None
         top = top_level(operand)
@@ -149,8 +163,12 @@ def _shape(source: bytes) -> Shape:
     if kind.type != "struct_type":
         return Shape(kind.type in _PLAIN or (kind.type == "type_identifier" and text(kind) in _BASIC))
     fields = [f for body in kind.named_children for f in body.named_children if f.type == "field_declaration"]
-    names = [[text(n) for n in field.children_by_field_name("name")] for field in fields]
-    return Shape(all(names), frozenset(name for group in names for name in group))
+    names = [[text(n) for n in f.children_by_field_name("name")] for f in fields]
+    types = [type_name(f.child_by_field_name("type")) for f in fields]
+    pairs = list(zip(names, types, strict=True))
+    embeds = [kind for group, kind in pairs if not group]
+    members = {name: kind for group, kind in pairs for name in group or [kind or ""]}
+    return Shape(None not in embeds, members, tuple(kind for kind in embeds if kind is not None))
 
 
 @lru_cache(maxsize=1024)

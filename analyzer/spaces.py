@@ -114,6 +114,6 @@ def _fields_lost(before: Mapping[str, Symbol], after: Mapping[str, Symbol]) -> s
     for name, symbol in before.items():
         new = after.get(name)
         if symbol.declaration.kind == "type" and new is not None and symbol.source != new.source:
-            gone = Types(before).shape(name).fields - Types(after).shape(name).fields
+            gone = Types(before).shape(name).fields.keys() - Types(after).shape(name).fields.keys()
             lost |= {f"{name}.{field}" for field in gone if f"{name}.{field}" not in after}
     return lost

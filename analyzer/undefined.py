@@ -11,7 +11,7 @@ from analyzer.members import Types
 from analyzer.model import Place
 from analyzer.platforms import UNIX_GOOS
 from analyzer.spaces import Space, Spaces, obscure, spaces
-from analyzer.symbols import GoFile, Symbol
+from analyzer.symbols import GoFile, Symbol, directory
 from analyzer.uses import lines, parsed, words
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class PackageSides:
             missing = Missing(
                 self.dir,
                 name,
-                in_order(places),
+                in_order(places, self.dir),
                 _declared([space.elsewhere for space in self.after.all], name),
                 _declared([space.target for space in self.before.all], name),
                 whole=whole,
@@ -198,13 +198,15 @@ def exported(names: Iterable[str]) -> frozenset[str]:
     return frozenset(name for name in names if "." not in name and name[:1].isupper())
 
 
-def in_order(places: Iterable[Place]) -> tuple[Place, ...]:
-    """Sorted by file and line; those outside tests first."""
-    return tuple(sorted(places, key=lambda p: (p.path.endswith("_test.go"), p.path, p.line)))
+def in_order(places: Iterable[Place], where: str = "") -> tuple[Place, ...]:
+    """Sorted by file and line; those of the package itself first, and those of tests last."""
+    return tuple(
+        sorted(places, key=lambda p: (p.path.endswith("_test.go"), directory(p.path) != where, p.path, p.line))
+    )
 
 
 def _folded(group: Sequence[Missing]) -> Missing:
     """What one file took away, as one."""
-    first, *others = sorted(group, key=lambda m: (m.places[0].path.endswith("_test.go"), m.name))
-    places = in_order({place for missing in group for place in missing.places})
+    places = in_order({place for missing in group for place in missing.places}, group[0].package)
+    first, *others = sorted(group, key=lambda m: (places.index(m.places[0]), m.name))
     return replace(first, places=places, others=tuple(m.name for m in others))
