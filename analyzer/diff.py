@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
 
@@ -137,12 +137,24 @@ class Diff:
     """Everything that differs, and what crossed from one package to another."""
 
     packages: tuple[PackageChange, ...]
-    arrived: frozenset[str]
-    departed: frozenset[str]
-    stubs_gone: frozenset[str]
-    options: Options = field(default_factory=Options)
-    around: Around | None = None
-    unread: frozenset[str] = frozenset()
+    options: Options
+    around: Around | None
+    unread: frozenset[str]
+
+    @cached_property
+    def arrived(self) -> frozenset[str]:
+        """Bare names of functions that some package newly has on the target, and not as a stub."""
+        return _arrived(self.packages)
+
+    @cached_property
+    def departed(self) -> frozenset[str]:
+        """Bare names of functions that some package no longer has on the reference."""
+        return _departed(self.packages)
+
+    @cached_property
+    def stubs_gone(self) -> frozenset[str]:
+        """Bare names of stubs that some package no longer has on the target."""
+        return _stubs_gone(self.packages)
 
     @cached_property
     def guards(self) -> GuardChanges:
@@ -221,7 +233,7 @@ def compare(base: Snapshot, head: Snapshot, options: Options, around: Around | N
         before, after = old.get(was, _empty(was)), new.get(where, _empty(where))
         changes.append(PackageChange(View(before, then), View(after, now), _files(before, after, renames, old)))
     unread = frozenset(directory(entry.path) for side in (base, head) for entry in side.unreadable)
-    return Diff(tuple(changes), _arrived(changes), _departed(changes), _stubs_gone(changes), options, around, unread)
+    return Diff(tuple(changes), options, around, unread)
 
 
 def _empty(where: str) -> Package:
