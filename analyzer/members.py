@@ -11,8 +11,8 @@ from analyzer.symbols import Symbol
 from analyzer.syntax import text
 from analyzer.uses import Uses, top_level
 
-# Types that embed each other this deep are not followed any further.
-MAX_DEPTH = 8
+# A chain of fields this long is not followed any further: ``d.state.store.lock``.
+MAX_CHAIN = 10
 _BASIC = frozenset(
     "bool string int int8 int16 int32 int64 uint uint8 uint16 uint32 uint64 uintptr byte rune float32 float64 "
     "complex64 complex128".split()
@@ -55,15 +55,20 @@ class Types:
             return _OPEN
         return _shape(symbol.source)
 
-    def lacks(self, kind: str, member: str, depth: int = 0) -> bool:
+    def lacks(self, kind: str, member: str) -> bool:
         """Whether it is sure that a value of the type has no such field and no such method."""
-        shape = self.shape(kind)
-        own = member in shape.fields or f"{kind}.{member}" in self._names
-        if not shape.closed or own or depth > MAX_DEPTH:
-            return False
-        return all(self.lacks(embedded, member, depth + 1) for embedded in shape.embeds)
+        seen: set[str] = set()
+        work = [kind]
+        while work:
+            name = work.pop()
+            shape = self.shape(name)
+            if not shape.closed or member in shape.fields or f"{name}.{member}" in self._names:
+                return False
+            seen.add(name)
+            work += [embedded for embedded in shape.embeds if embedded not in seen]
+        return True
 
-    def of(self, operand: Node, uses: Uses) -> str | None:
+    def of(self, operand: Node, uses: Uses, depth: int = 0) -> str | None:
         """The package's own type that an expression is of, or is; None when syntax does not tell."""
         while operand.type == "parenthesized_expression" and operand.named_child_count == 1:
             operand = operand.named_children[0]
@@ -72,7 +77,7 @@ class Types:
             return self._as_type(inner, uses) if text(operand).startswith("*") and inner is not None else None
         if operand.type == "selector_expression":
             inner, name = operand.child_by_field_name("operand"), text(operand.child_by_field_name("field"))
-            outer = self.of(inner, uses) if inner is not None and inner != operand else None
+            outer = self.of(inner, uses, depth + 1) if inner is not None and depth < MAX_CHAIN else None
             return self.shape(outer).fields.get(name) if outer is not None else None
         if operand.type in {"call_expression", "composite_literal"}:
             kind = self._value(operand, 0, uses)

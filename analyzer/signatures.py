@@ -9,9 +9,11 @@ from analyzer import syntax
 from analyzer.symbols import Symbol
 from analyzer.syntax import text
 
-# An alias of an alias this deep is not followed any further.
-MAX_DEPTH = 5
-_ANY = re.compile(r"\bany\b")
+# Types in types this deep, and aliases longer than this, are taken as they are written: nobody means them.
+MAX_DEPTH = 20
+MAX_ALIASES = 3
+MAX_ALIAS_BYTES = 200
+_TOKEN = re.compile(r"\.?\w+|[^\w\s]")
 _SAME_TYPE = {"byte": "uint8", "rune": "int32", "interface{}": "any"}
 
 
@@ -44,9 +46,10 @@ def differ(one: Symbol, other: Symbol, names: Mapping[str, Symbol], other_names:
 
 def _alike(one: str, other: str) -> bool:
     """Whether two types are the same. Who writes ``any`` stands in for a type that one platform lacks."""
-    return one == other or any(
-        re.fullmatch(_ANY.sub(".+", re.escape(general)), special) for general, special in ((one, other), (other, one))
-    )
+    if one == other or "any" in {one, other}:
+        return True
+    mine, theirs = _TOKEN.findall(one), _TOKEN.findall(other)
+    return len(mine) == len(theirs) and all(a == b or "any" in {a, b} for a, b in zip(mine, theirs, strict=True))
 
 
 def _function(symbol: Symbol) -> Node | None:
@@ -84,6 +87,9 @@ def _listed(parameters: Node | None, names: Mapping[str, Symbol], depth: int) ->
 
 def _spell(node: Node, names: Mapping[str, Symbol], depth: int) -> str:
     """A type in one spelling."""
+    if depth > MAX_DEPTH:
+        return text(node)
+    depth += 1
     match node.type:
         case "type_identifier":
             return _named(text(node), names, depth)
@@ -115,12 +121,12 @@ def _named(name: str, names: Mapping[str, Symbol], depth: int) -> str:
     symbol = names.get(name)
     if symbol is None:
         return _SAME_TYPE.get(name, name)
-    if symbol.declaration.kind == "type" and depth < MAX_DEPTH:
+    if symbol.declaration.kind == "type" and len(symbol.source) <= MAX_ALIAS_BYTES:
         root = syntax.parse(b"package p\ntype " + symbol.source + b"\n").root_node
         aliases = [s for d in root.named_children for s in d.named_children if s.type == "type_alias"]
         kind = aliases[0].child_by_field_name("type") if len(aliases) == 1 and not root.has_error else None
         if kind is not None:
-            return _spell(kind, names, depth + 1)
+            return _spell(kind, names, depth + MAX_DEPTH // MAX_ALIASES)
     return name
 
 

@@ -212,3 +212,19 @@ def test_what_syscall_has_only_elsewhere_is_known(oracle: Oracle) -> None:
     names = {goos: {symbol.split()[1] for symbol in symbols[goos]} for goos in ("linux", "windows")}
     assert not [name for name in names["windows"] if UNIX_CALLS.fullmatch(f"syscall.{name}".encode())]
     assert len([name for name in names["linux"] if UNIX_CALLS.fullmatch(f"syscall.{name}".encode())]) > 300
+
+
+def test_source_that_is_nested_too_deep_to_be_meant_ends() -> None:
+    chain = "package p\n\nfunc use(t T) { t" + ".x" * 20_000 + ".gone() }\n"
+    pointers = "package p\n\nfunc deep(a " + "*" * 5_000 + "T, f " + "func(A1) " * 1 + ") {}\n"
+    aliases = "".join(f"type A{n} = func({', '.join([f'A{n + 1}'] * 30)})\n" for n in range(1, 9)) + "type A9 = int\n"
+    types = "package p\n\ntype T struct{ x *T }\n\n" + aliases
+    base = {"p/t.go": types + "func (t T) gone() {}\n", "p/use.go": chain, "p/d_linux.go": pointers}
+    head = {
+        "p/t.go": types,
+        "p/t_linux.go": "package p\n\nfunc (t T) gone() {}\n",
+        "p/use.go": chain + "func call() { deep(nil, nil) }\n",
+        "p/d_linux.go": pointers,
+        "p/d_windows.go": pointers.replace("f func", "f *func"),
+    }
+    assert [finding.rule for finding in findings(base, head) if finding.rule == RULE] == []
