@@ -108,13 +108,18 @@ def _with_tags(found: dict[_Key, Finding], diff: Diff, tags: set[str]) -> dict[_
         if not (f.rule in _SAYS_ABSENT and (f.path in built if f.symbol is None else (f.package, f.symbol) in there))
     }
     said = {(f.package, f.symbol, f.path if f.symbol is None else "") for f in found.values()}
+    folded = {(f.rule, f.package) for f in found.values() if f.rule in _FOLDS}
     words = f" (in a build with -tags {','.join(sorted(tags))})"
     for finding in _findings(diff):
+        if (finding.rule, finding.package) in folded:
+            continue
         if (finding.package, finding.symbol, finding.path if finding.symbol is None else "") not in said:
             kept[_key(finding)] = replace(finding, message=finding.message + words)
     return kept
 
 
+# Rules that tell many symbols of a package as one: which of them leads depends on the files that are held.
+_FOLDS = {"undefined-on-windows", "vendor-drift"}
 # Rules that speak of what a plain build lacks; of functions only the last, for a lost one may be there as a stub.
 _SAYS_ABSENT = {"tag-added", "test-skipped", "missing-on-windows"}
 
