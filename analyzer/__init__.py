@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
+from analyzer import suppress
 from analyzer.around import wanted
 from analyzer.diff import Diff, compare
 from analyzer.model import (
@@ -18,6 +19,7 @@ from analyzer.model import (
     Unreadable,
     Verdict,
 )
+from analyzer.names import in_words_of
 from analyzer.parity import Revision, View
 from analyzer.rules import RULES
 from analyzer.symbols import directory, packages
@@ -48,7 +50,9 @@ def analyze(base: Snapshot, head: Snapshot, options: Options | None = None, arou
         tags = {tag for c in tagged for side in (c.base, c.head) for tag in side.package.custom_tags}
         on = replace(options, target=_tagged(options.target, tags), reference=_tagged(options.reference, tags))
         found = _with_tags(found, compare(_only(base, held), _only(head, held), on, around), tags)
-    findings = tuple(sorted(found.values(), key=lambda f: (_ORDER[f.level], not f.gap, f.path, f.line, f.rule)))
+    spoken = [replace(f, message=in_words_of(options, f.message, f.symbol)) for f in found.values()]
+    settled = suppress.settle(spoken, diff, options.policy, (rule.id for rule in RULES))
+    findings = tuple(sorted(settled, key=lambda f: (_ORDER[f.level], not f.gap, f.path, f.line, f.rule)))
     return Analysis(
         base.rev,
         head.rev,
@@ -57,6 +61,7 @@ def analyze(base: Snapshot, head: Snapshot, options: Options | None = None, arou
         sum((change.base.parity().score for change in diff.packages), Score()),
         sum((change.head.parity().score for change in diff.packages), Score()),
         tuple(sorted({*_unreadable(base, head), *(around.unreadable if around else ())})),
+        options,
     )
 
 
@@ -132,14 +137,16 @@ def scan(snapshot: Snapshot, options: Options | None = None) -> Parity:
     """The Windows support of one revision, package by package."""
     options = options or Options()
     revision = Revision(packages(snapshot, options), options)
-    tables = [View(package, revision).parity() for package in revision.packages.values()]
+    views = {where: View(package, revision) for where, package in revision.packages.items()}
+    tables = [view.parity() for view in views.values()]
     tables = [table for table in tables if table.symbols]
     total = sum((table.score for table in tables), Score())
-    return Parity(snapshot.rev, total, tuple(tables), _unreadable(snapshot))
+    accepting = suppress.stale(views, options.policy, (rule.id for rule in RULES))
+    return Parity(snapshot.rev, total, tuple(tables), _unreadable(snapshot), options, accepting)
 
 
 def _verdict(findings: tuple[Finding, ...]) -> Verdict:
-    levels = {f.level for f in findings}
+    levels = {f.level for f in findings if f.rule not in suppress.PAGES}  # those say nothing of Windows
     worse, better = levels & {Level.REGRESSION, Level.WARNING}, Level.IMPROVEMENT in levels
     if worse and better:
         return "mixed"

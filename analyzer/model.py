@@ -59,6 +59,50 @@ class Snapshot:
     unreadable: tuple[Unreadable, ...] = ()
 
 
+RuleLevel = Literal["off", "note", "warning", "regression"]
+"""What a project may make of a rule's findings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """An entry of the project's configuration that accepts findings.
+
+    Attributes:
+        package: the directory.
+        name: ``Func`` or ``Recv.Method``, or the base name of a file for what concerns the file as a whole.
+        rules: the rules that it speaks of; empty for all of them.
+        reason: why it is accepted.
+        path: the configuration file that holds it.
+        line: its line there.
+        issue: where the matter is followed up.
+        expires: the last day on which it counts, as in 2026-01-31; "" for no end.
+    """
+
+    package: str
+    name: str
+    rules: tuple[str, ...]
+    reason: str
+    path: str
+    line: int
+    issue: str = ""
+    expires: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a project makes of the findings.
+
+    Attributes:
+        levels: by rule, where the project wants another level than ours.
+        accept: what it accepts.
+        today: the day, as in 2026-01-31, by which entries expire; "" when nothing expires.
+    """
+
+    levels: Mapping[str, RuleLevel] = field(default_factory=dict)
+    accept: tuple[Acceptance, ...] = ()
+    today: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Outline:
     """What a revision has where, without any content.
@@ -91,10 +135,11 @@ class Around:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to compare: the platform that is judged and the one it is judged by."""
+    """What to compare: the platform that is judged and the one it is judged by; and what the project accepts."""
 
     target: Platform = WINDOWS
     reference: Platform = LINUX
+    policy: Policy = field(default_factory=Policy)
 
 
 class Stub(StrEnum):
@@ -140,6 +185,25 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """By what a finding was accepted.
+
+    Attributes:
+        reason: in the project's words.
+        place: the comment or the entry that says so.
+        in_source: whether it is a comment in the source, or else an entry of the configuration.
+        new: whether the change under review brings it.
+        issue: where the matter is followed up; "" when nowhere.
+    """
+
+    reason: str
+    place: Place
+    in_source: bool
+    new: bool = False
+    issue: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that Windows users gain or lose. The attributes are those of the contract's JSON.
 
@@ -158,6 +222,7 @@ class Finding:
         message: one sentence for a person; plain text, not markup, and not escaped.
         impact: names of features that lose or gain.
         package: the directory of the package; part of the fingerprint.
+        accepted: by what it was accepted and made a note; None when it was not.
     """
 
     rule: str
@@ -174,6 +239,7 @@ class Finding:
     silent: bool = False
     counterpart: Place | None = None
     impact: tuple[str, ...] = ()
+    accepted: Accepted | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -233,12 +299,14 @@ class PackageParity:
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """The Windows support of one revision."""
+    """The Windows support of one revision; ``accepting`` is what is wrong with the project's acceptances."""
 
     rev: str
     score: Score
     packages: tuple[PackageParity, ...]
     unreadable: tuple[Unreadable, ...] = ()
+    options: Options = field(default_factory=Options)
+    accepting: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +320,7 @@ class Analysis:
     base_score: Score
     head_score: Score
     unreadable: tuple[Unreadable, ...] = ()
+    options: Options = field(default_factory=Options)
 
     @property
     def complete(self) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -12,7 +13,13 @@ from rich.markup import escape
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from datetime import date
+
+    from analyzer.model import Options
+    from bot.ids import Sha
+    from bot.repo_config import RepoConfig
+    from bot.source import LocalRepository
 
 app = typer.Typer(
     name="winparity",
@@ -32,6 +39,9 @@ class DiffFormat(StrEnum):
 
     TERMINAL = "terminal"
     JSON = "json"
+    MARKDOWN = "markdown"
+    SARIF = "sarif"
+    GITHUB = "github"
 
 
 class ScanFormat(StrEnum):
@@ -86,7 +96,10 @@ def diff(
     head: Annotated[str, typer.Argument(metavar="HEAD", help="The revision that holds the change.")],
     repo: RepoOption = Path(),
     format: Annotated[DiffFormat, typer.Option(help="What to print.")] = DiffFormat.TERMINAL,  # noqa: A002 - the option's name
-    fail_on: Annotated[FailOn, typer.Option(help="Exit with 1 from this level on.")] = FailOn.REGRESSION,
+    fail_on: Annotated[
+        FailOn | None,
+        typer.Option(help="Exit with 1 from this level on.", show_default="what the repository says, or regression"),
+    ] = None,
     merge_base: Annotated[
         bool,
         typer.Option(
@@ -98,28 +111,48 @@ def diff(
 
     Examples: `winparity diff origin/main HEAD`, `winparity diff --repo ../moby v28.0.0 v28.1.0 --format json`.
 
+    `--format markdown` is the comment that the App would write, `sarif` is for code scanning and editors, `github` is
+    for a step of GitHub Actions. Settings come from BASE's .github/winparity.yml.
+
     Exit codes: 0 nothing at or above the fail level, 1 findings, 2 usage or unreadable input.
     """
     from analyzer import analyze
-    from analyzer.model import Level
     from bot.around import around
-    from bot.output import analysis_json, show_analysis
+    from bot.config import Actions
+    from bot.excerpt import sources
+    from bot.formats import show
+    from bot.report import FAILS
     from bot.source import LocalRepository
 
     source = LocalRepository(repo)
     old, new = source.resolve(base), source.resolve(head)
-    before, after = source.snapshots(source.merge_base(old, new) if merge_base else old, new)
-    analysis = analyze(before, after, around=around(source, before, after))
-    if format is DiffFormat.JSON:
-        typer.echo(json.dumps(analysis_json(analysis), indent=2))
-    else:
-        show_analysis(analysis, Console(emoji=False))
-    bad = {
-        FailOn.REGRESSION: {Level.REGRESSION},
-        FailOn.WARNING: {Level.REGRESSION, Level.WARNING},
-        FailOn.NEVER: set[Level](),
-    }
-    raise typer.Exit(int(any(finding.level in bad[fail_on] for finding in analysis.findings)))
+    before = source.merge_base(old, new) if merge_base else old
+    config = _settings(source, before)
+    snapshots = source.snapshots(before, new)
+    options = config.options(_today())
+    analysis = analyze(*snapshots, options, around(source, *snapshots, options))
+    show(analysis, format.value, Console(emoji=False), sources(*snapshots), config=config, actions=Actions.from_env())
+    bad = FAILS[fail_on.value if fail_on else config.fail_on]
+    raise typer.Exit(int(any(finding.level in bad for finding in analysis.findings)))
+
+
+def _settings(source: "LocalRepository", rev: "Sha") -> "RepoConfig":
+    """The repository's settings at a revision. What is wrong with them is said, and the defaults hold."""
+    from bot import repo_config
+    from bot.report import visible
+
+    config = repo_config.read(source.file(rev, repo_config.PATH, repo_config.MAX_BYTES))
+    for problem in config.problems:
+        _complain(visible(f"{repo_config.PATH} at {rev[:12]}, {problem}"))
+    if config.problems:
+        _complain("so the defaults hold")
+    return config
+
+
+def _today() -> "date":
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).date()
 
 
 @app.command()
@@ -133,16 +166,21 @@ def scan(
     Examples: `winparity scan`, `winparity scan --repo ../moby v28.0.0 --format json`.
     """
     from analyzer import scan as scan_snapshot
-    from bot.output import parity_json, show_parity
+    from bot.output import parity_json
     from bot.report import visible
     from bot.source import LocalRepository
+    from bot.terminal import show_parity
 
     source = LocalRepository(repo)
-    parity = scan_snapshot(source.snapshot(source.resolve(rev)))
+    commit = source.resolve(rev)
+    options = _settings(source, commit).options(_today())
+    parity = scan_snapshot(source.snapshot(commit), options)
     if format is ScanFormat.JSON:
         typer.echo(json.dumps(parity_json(parity)))
         for entry in parity.unreadable:
             _complain(visible(f"could not read {entry.path}: {entry.reason}"))
+        for finding in parity.accepting:
+            _complain(visible(f"{finding.path}:{finding.line}: {finding.rule}: {finding.message}"))
     else:
         show_parity(parity, Console(emoji=False))
 
@@ -170,6 +208,109 @@ def files(
     source = LocalRepository(repo)
     for line in list_files(source.snapshot(source.resolve(rev)), systems):
         typer.echo(json.dumps({"dir": line.dir, "files": line.files, "symbols": line.symbols}))
+
+
+@app.command()
+def explain(
+    what: Annotated[str, typer.Argument(metavar="RULE|SYMBOL", help="A rule's id; or F, T.M, or dir:F.")],
+    rev: Annotated[str, typer.Argument(metavar="[REV]", help="The revision to look at.")] = "HEAD",
+    repo: RepoOption = Path(),
+) -> None:
+    """What a rule means; or what a symbol is on each platform, and why.
+
+    Examples: `winparity explain stub-added`, `winparity explain --repo ../moby daemon:Daemon.ContainerStats`.
+    """
+    from analyzer.explain import explain as explanations
+    from analyzer.explain import suggestions
+    from bot.excerpt import sources
+    from bot.explain import show_explanation, show_page
+    from bot.report import PAGES
+    from bot.source import LocalRepository
+
+    console = Console(emoji=False)
+    if what in PAGES:
+        show_page(what, console)
+        return
+    if "-" in what and ":" not in what:
+        fail(f"there is no rule {what}{_did_you_mean(what, list(PAGES))}")
+    source = LocalRepository(repo)
+    commit = source.resolve(rev)
+    options = _settings(source, commit).options()
+    snapshot = source.snapshot(commit)
+    found = explanations(snapshot, what, options)
+    if not found:
+        fail(f"no symbol {what} at {commit[:12]}{_listed(suggestions(snapshot, what, options))}")
+    for number, explanation in enumerate(found):
+        if number:
+            console.print()
+        show_explanation(explanation, console, sources(snapshot, snapshot))
+
+
+def _did_you_mean(word: str, known: list[str]) -> str:
+    from difflib import get_close_matches
+
+    return _listed(get_close_matches(word, known) or known)
+
+
+def _listed(names: list[str]) -> str:
+    return f"; did you mean {', '.join(names)}?" if names else ""
+
+
+@app.command()
+def blame(
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="F, T.M, or dir:F.")],
+    rev: Annotated[str, typer.Argument(metavar="[REV]", help="The revision to look back from.")] = "HEAD",
+    repo: RepoOption = Path(),
+    format: Annotated[ScanFormat, typer.Option(help="What to print.")] = ScanFormat.TERMINAL,  # noqa: A002 - the option's name
+) -> None:
+    """Which commit made a symbol a stub on Windows, or implemented it there, along first parents.
+
+    Examples: `winparity blame Daemon.ContainerStats`, `winparity blame --repo ../moby daemon:getSize v28.0.0`.
+    """
+    from bot.blame import History, blame_json, show_blame
+    from bot.past import Past
+
+    source = Past(repo)
+    commit = source.resolve(rev)
+    options = _settings(source, commit).options()
+    folder, name = _one_symbol(source, commit, symbol, options)
+    with _progress() as progress:
+        events = History(source, options, name, progress).events(commit, folder)
+    if not events:
+        fail(f"nothing declares {symbol} in the history of {commit[:12]}")
+    if format is ScanFormat.JSON:
+        typer.echo(json.dumps(blame_json(f"{folder}:{name}", commit, events, options), indent=2))
+    else:
+        show_blame(f"{folder}:{name}", events, options, Console(emoji=False))
+
+
+def _one_symbol(source: "LocalRepository", commit: "Sha", wanted: str, options: "Options") -> tuple[str, str]:
+    """The folder and the full name of what is meant. With a folder it need not be there any more."""
+    from analyzer.explain import matching, suggestions
+    from analyzer.symbols import packages
+
+    folder, colon, name = wanted.rpartition(":")
+    if colon:
+        return folder.strip("/ ").removeprefix("./") or ".", name.strip()
+    snapshot = source.snapshot(commit)
+    found = matching(packages(snapshot, options), wanted)
+    if not found:
+        near = _listed(suggestions(snapshot, wanted, options))
+        fail(f"no symbol {wanted} at {commit[:12]}{near}\nOf what is gone, name the folder too: dir:{wanted}")
+    if len(found) > 1:
+        fail(f"{wanted} may be any of {', '.join(f'{where}:{full}' for where, full in found)}; name one of them")
+    return found[0]
+
+
+@contextmanager
+def _progress() -> "Iterator[Callable[[int, int], None]]":
+    """A bar on stderr, where that is a terminal."""
+    from rich.progress import Progress
+
+    console = Console(stderr=True, emoji=False)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("commits")
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 @app.command()

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NoReturn, TypeVar
 
+from bot.ids import Repo
+
 _N = TypeVar("_N", int, float)
 Comment = Literal["never", "regressions", "findings", "always"]
 
@@ -123,6 +125,34 @@ class Settings:
         if reader.problems:
             raise ConfigError("\n".join(reader.problems))
         return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """What GitHub Actions tells a step of itself (docs: "Default environment variables").
+
+    Attributes:
+        repo: whose workflow it is; None outside Actions.
+        server: the base of links.
+        summary: the file whose Markdown GitHub shows beside the job.
+    """
+
+    repo: Repo | None = None
+    server: str = "https://github.com"
+    summary: Path | None = None
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Actions":
+        """Read what there is. What is no repository's name is as good as none."""
+        try:
+            repo = Repo(environ.get("GITHUB_REPOSITORY", ""))
+        except ValueError:
+            repo = None
+        server = environ.get("GITHUB_SERVER_URL", "")
+        summary = environ.get("GITHUB_STEP_SUMMARY", "")
+        return cls(
+            repo, server if server.startswith("https://") else "https://github.com", Path(summary) if summary else None
+        )
 
 
 def default_data_dir(environ: Mapping[str, str]) -> Path:

@@ -1,20 +1,11 @@
-"""Analysis to text: the JSON of the contract, and what a person reads in a terminal."""
+"""Analysis to the JSON that other programs rely on."""
 
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.padding import Padding
-from rich.table import Table
-
-from analyzer.model import Analysis, Finding, Level, Parity, Place, Score, Unreadable
-from bot.report import visible
+from analyzer.model import Analysis, Finding, Parity, Place, Score, Unreadable
 
 SCHEMA = 1
 """The version of the JSON (contract): it changes when a field changes its meaning."""
-
-MARKS = {Level.REGRESSION: "✗", Level.WARNING: "!", Level.IMPROVEMENT: "✓", Level.NOTE: "·"}
-_STYLES = {Level.REGRESSION: "bold red", Level.WARNING: "yellow", Level.IMPROVEMENT: "green", Level.NOTE: "dim"}
 
 
 def analysis_json(analysis: Analysis) -> dict[str, Any]:
@@ -94,56 +85,3 @@ def _place(place: Place | None) -> dict[str, Any] | None:
 
 def _unreadable(entries: tuple[Unreadable, ...]) -> list[dict[str, str]]:
     return [{"path": entry.path, "reason": entry.reason} for entry in entries]
-
-
-def show_analysis(analysis: Analysis, console: Console) -> None:
-    """``diff --format terminal``: the findings, what could not be read, and one line that sums up."""
-    for finding in analysis.findings:
-        style = _STYLES[finding.level]
-        where = f"{finding.path}:{finding.line}" + (" (base)" if finding.side == "base" else "")
-        console.print(
-            f"[{style}]{MARKS[finding.level]} {finding.rule}[/]  {_text(where)}", highlight=False, soft_wrap=True
-        )
-        console.print(Padding(_text(finding.message), (0, 0, 0, 4)), highlight=False)
-    for entry in analysis.unreadable:
-        console.print(
-            f"[yellow]? unreadable[/]  {_text(entry.path)}: {_text(entry.reason)}", highlight=False, soft_wrap=True
-        )
-    if analysis.findings or analysis.unreadable:
-        console.print()
-    counts = {level: sum(f.level is level for f in analysis.findings) for level in Level}
-    said = ", ".join(f"{n} {level.value}{'s' * (n != 1)}" for level, n in counts.items() if n) or "nothing changes"
-    console.print(f"[bold]{analysis.verdict}[/] for Windows: {said}", highlight=False)
-    before, after = analysis.base_score, analysis.head_score
-    console.print(
-        f"Windows parity of the changed packages: {before.percent} % → {after.percent} %"
-        f" ({after.implemented} implemented, {after.partial} partial, {after.stub} stubs, {after.missing} missing)",
-        highlight=False,
-        style="dim",
-    )
-
-
-def show_parity(parity: Parity, console: Console) -> None:
-    """``scan --format terminal``: a line for each package that the platforms do not share wholly, worst first."""
-    table = Table("package", "parity", "implemented", "partial", "stub", "missing", box=None, header_style="bold")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    counted = [p for p in parity.packages if p.score.counted]
-    for package in sorted(counted, key=lambda p: (p.score.percent, p.dir)):
-        table.add_row(_text(package.dir), *_cells(package.score))
-    table.add_section()
-    table.add_row("all packages", *_cells(parity.score), style="bold")
-    console.print(table)
-    for entry in parity.unreadable:
-        console.print(
-            f"[yellow]? unreadable[/]  {_text(entry.path)}: {_text(entry.reason)}", highlight=False, soft_wrap=True
-        )
-
-
-def _cells(score: Score) -> tuple[str, ...]:
-    counts = (score.implemented, score.partial, score.stub, score.missing)
-    return (f"{score.percent:.1f} %", *(str(n) if n else "·" for n in counts))
-
-
-def _text(text: str) -> str:
-    return escape(visible(text))

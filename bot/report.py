@@ -5,19 +5,27 @@ Every name, path and message comes from a pull request, so all of it is hostile 
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Literal
 from urllib.parse import quote
 
+from analyzer import directives, suppress
 from analyzer.model import Analysis, Finding, Level
+from analyzer.names import in_words_of, platform_name
 from analyzer.rules import RULES
+from analyzer.rules.pages import page_of
+from bot import repo_config
 from bot.config import Comment
 from bot.ids import Repo
+from bot.repo_config import Problem, RepoConfig
 
 MARKER = "<!-- winparity -->"
 """The first line of our comment; with the app's id it is how we know our own comment again."""
+
+MARKER_IN_SOURCE = directives.MARKER
+"""How a comment in the source begins that accepts a finding."""
 
 CHECK_NAME = "winparity"
 """The check run's name, as branch protection knows it."""
@@ -49,7 +57,8 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~<>&$])")
 _REFERENCES = re.compile(r"@|#|GH-|:(?=//|[\w+-]+:)|www(?=\.)|[0-9a-f]{6}(?=[0-9a-f])", re.IGNORECASE)
 # What would begin a list, a line or a heading.
 _BLOCK = re.compile(r"^(\d*)([-.=])")
-_PAGES = {rule.id: rule.page for rule in RULES}
+PAGES = {rule.id: rule.page for rule in RULES} | suppress.PAGES
+"""Every page by the id of its findings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +131,22 @@ class _Page:
     """Where links go."""
 
     analysis: Analysis
-    repo: Repo
+    repo: Repo | None
     web: str
+    config: RepoConfig = field(default_factory=RepoConfig)
+    edited: Sequence[Problem] = ()
+
+    @property
+    def target(self) -> str:
+        """The platform that is judged, as people call it."""
+        return platform_name(self.analysis.options.target)
 
     def link(self, finding: Finding) -> str:
         """The finding's lines at the revision that has them."""
         sha = self.analysis.head if finding.side == "head" else self.analysis.base
         lines = f"#L{finding.line}" + (f"-L{finding.end_line}" if finding.end_line != finding.line else "")
-        target = f"{self.web}/{self.repo}/blob/{sha}/{quote(finding.path, safe='/')}{lines}"
+        target = f"{self.web}/{self.repo}/blob/{sha}/" if self.repo else ""
+        target += quote(finding.path, safe="/") + lines
         path = finding.path if len(finding.path) < MAX_NAME else f"…{finding.path[20 - MAX_NAME :]}"
         return f"[{code(f'{path}:{finding.line}')}]({target})"
 
@@ -141,16 +158,26 @@ class _Page:
         return f"- {words}<br>{self.link(finding)} · {finding.rule} ({finding.level.value})"
 
 
-def render(analysis: Analysis, repo: Repo, *, comment: Comment = "findings", web: str = "https://github.com") -> Report:
+def render(
+    analysis: Analysis,
+    repo: Repo | None,
+    *,
+    comment: Comment = "findings",
+    web: str = "https://github.com",
+    config: RepoConfig | None = None,
+    edited: Sequence[Problem] = (),
+) -> Report:
     """What a pull request should show.
 
     Args:
         analysis: what was found.
-        repo: the base repository, for links.
+        repo: the base repository, for links; without one they lead to files beside the text.
         comment: when to comment (the setting WINPARITY_COMMENT).
         web: the base of links.
+        config: the repository's settings, as the base has them.
+        edited: what is wrong with the settings that the pull request brings.
     """
-    page = _Page(analysis, repo, web.rstrip("/"))
+    page = _Page(analysis, repo, web.rstrip("/"), config or RepoConfig(), edited)
     first = f"{MARKER}\n"
     body = _fitting(lambda most: _comment(page, most), first) if _speaks(analysis, comment) else None
     return Report(body, _fitting(lambda most: _resolved(page, most), first), _check(page))
@@ -189,28 +216,38 @@ def is_news(finding: Finding) -> bool:
 
 
 def headline(analysis: Analysis) -> str:
-    """The findings in one line of plain words."""
+    """The findings in one line of plain words. What a change accepts by itself is said: it is the reviewer's to judge."""
+    target = platform_name(analysis.options.target)
     counts = {level: sum(f.level is level for f in analysis.findings) for level in Level if level is not Level.NOTE}
     said = [f"{n} {level.value}{'s' * (n != 1)}" for level, n in counts.items() if n]
+    if accepted := sum(f.accepted is not None and f.accepted.new for f in analysis.findings):
+        said.append(f"{accepted} accepted in this very change")
     if not said:
-        return "Nothing changes for Windows" if analysis.complete else "Nothing found, but not all could be read"
-    return "Windows: " + ", ".join(said)
+        return f"Nothing changes for {target}" if analysis.complete else "Nothing found, but not all could be read"
+    return f"{target}: " + ", ".join(said)
 
 
 def _comment(page: _Page, most: int) -> list[str]:
     findings = page.analysis.findings
     news = [f for f in findings if is_news(f)]
-    quiet = [f for f in findings if f.level is Level.WARNING and not f.gap]
+    quiet = [f for f in findings if f.level is Level.WARNING and not f.gap and f.rule not in suppress.PAGES]
+    accepting = [f for f in findings if f.level is Level.WARNING and f.rule in suppress.PAGES]
+    accepted = [f for f in findings if f.accepted is not None and f.accepted.new]
     parts = [f"### {headline(page.analysis)}"]
     losses = [f for f in news if f.level is not Level.IMPROVEMENT]
     gains = [f for f in news if f.level is Level.IMPROVEMENT]
-    parts += _list("**Windows users lose**", losses, page, most) + _list("**Windows users gain**", gains, page, most)
+    parts += _list(f"**{page.target} users lose**", losses, page, most)
+    parts += _list(f"**{page.target} users gain**", gains, page, most)
+    parts += _list("**Accepted in this very change**", accepted, page, most)
     parts += _incomplete(page.analysis, most)
     if quiet:
-        title = f"{len(quiet)} more on mechanisms that Windows does not have, or that nothing there asks for"
+        title = f"{len(quiet)} more on mechanisms that {page.target} does not have, or that nothing there asks for"
         parts.append(_details(title, _list("", quiet, page, most)))
+    if accepting:
+        title = f"{len(accepting)} on comments and entries that accept findings"
+        parts.append(_details(title, _list("", accepting, page, most)))
     if losses:
-        parts.append(_details("What to do", [_advice(losses)]))
+        parts.append(_details("What to do", [_advice(losses, page)]))
     return [*parts, _footer(page)]
 
 
@@ -227,21 +264,20 @@ def _details(title: str, parts: Iterable[str]) -> str:
     return "\n\n".join([f"<details><summary>{title}</summary>", *parts, "</details>"])
 
 
-def _advice(findings: list[Finding]) -> str:
-    """The rules' own words on what to do, once for each rule."""
+def _advice(findings: list[Finding], page: _Page) -> str:
+    """The rules' own words on what to do, once for each rule; and how to accept what is meant to be so."""
     rules = dict.fromkeys(finding.rule for finding in findings)
-    return "\n".join(f"- **{rule}**: {plain(section(_PAGES[rule], 'What to do'))}" for rule in rules)
+    advice = {rule: in_words_of(page.analysis.options, section(PAGES[rule], "What to do")) for rule in rules}
+    lines = [f"- **{rule}**: {plain(words)}" for rule, words in advice.items()]
+    example = code(f"{MARKER_IN_SOURCE} {next(iter(rules))} the reason")
+    return "\n".join(
+        [*lines, f"- If it is meant to be so, accept it: {example} above the declaration, or above `package`."]
+    )
 
 
 def section(page: str, title: str) -> str:
     """The text under a heading of a rule's page."""
-    _, _, rest = page.partition(f"\n{title}\n")
-    lines = []
-    for line in rest.splitlines():
-        if line and not line.startswith(" "):
-            break
-        lines.append(line.strip())
-    return " ".join(line for line in lines if line)
+    return page_of(page).sections.get(title, "")
 
 
 def _incomplete(analysis: Analysis, most: int) -> list[str]:
@@ -256,19 +292,24 @@ def _incomplete(analysis: Analysis, most: int) -> list[str]:
 def _footer(page: _Page) -> str:
     analysis = page.analysis
     before, after = analysis.base_score.percent, analysis.head_score.percent
-    shas = f"{page.web}/{page.repo}/compare/{analysis.base}...{analysis.head}"
+    shas = f"{analysis.base[:7]}…{analysis.head[:7]}"
+    if page.repo:
+        shas = f"[{shas}]({page.web}/{page.repo}/compare/{analysis.base}...{analysis.head})"
     return (
-        f"<sub>Windows parity of the changed packages: {before} % → {after} % · "
-        f"[{analysis.base[:7]}…{analysis.head[:7]}]({shas}) · all findings are in the check run · "
-        "this comment is kept up to date</sub>"
+        f"<sub>{page.target} parity of the changed packages: {before} % → {after} % · "
+        f"{shas} · all findings are in the check run · this comment is kept up to date</sub>"
     )
 
 
 def _resolved(page: _Page, most: int) -> list[str]:
-    text = "### Windows: all clear\n\nWhat was reported here is resolved."
+    accepted = [finding for finding in page.analysis.findings if finding.accepted is not None and finding.accepted.new]
+    how = "is resolved, or accepted in this very change" if accepted else "is resolved"
+    text = f"### {page.target}: all clear\n\nWhat was reported here {how}."
     if not page.analysis.complete:
-        text = "### Windows: nothing found, but not all could be read\n\nWhat was reported here is no longer found."
-    return [text, *_incomplete(page.analysis, most), _footer(page)]
+        text = (
+            f"### {page.target}: nothing found, but not all could be read\n\nWhat was reported here is no longer found."
+        )
+    return [text, *_list("", accepted, page, most), *_incomplete(page.analysis, most), _footer(page)]
 
 
 def _fitting(parts: Callable[[int], list[str]], first: str = "") -> str:
@@ -279,13 +320,30 @@ def _fitting(parts: Callable[[int], list[str]], first: str = "") -> str:
 
 def _check(page: _Page) -> Check:
     analysis = page.analysis
-    summary = _fitting(lambda most: [_verdict_words(analysis), *_incomplete(analysis, most), _footer(page)])
-    return Check(_conclusion(analysis), headline(analysis), summary, _all(page), tuple(_annotations(analysis)))
+    summary = _fitting(
+        lambda most: [_verdict_words(page), *_incomplete(analysis, most), *_mistakes(page, most), _footer(page)]
+    )
+    title = headline(analysis) + f"; {repo_config.PATH} is not as it should be" * bool(page.edited)
+    return Check(_conclusion(page), title, summary, _all(page), tuple(_annotations(page)))
+
+
+def _mistakes(page: _Page, most: int) -> list[str]:
+    """What is wrong with the repository's settings, at the base and in the pull request."""
+    file = code(repo_config.PATH)
+    parts = []
+    for problems, words in (
+        (page.config.problems, f"**{file} is not as it should be**, so the defaults hold:"),
+        (page.edited, f"**{file} as this pull request has it is not as it should be**; the defaults would hold:"),
+    ):
+        if problems:
+            parts += [words, "\n".join(f"- {plain(str(problem))}" for problem in problems[:most])]
+    return parts
 
 
 def _all(page: _Page) -> str:
-    """All findings, as far as the budget goes."""
-    lines = [page.item(finding) for finding in page.analysis.findings]
+    """All findings, as far as the budget goes, those that were accepted last."""
+    findings = sorted(page.analysis.findings, key=lambda finding: finding.accepted is not None)
+    lines = [page.item(finding) for finding in findings]
     ends = list(accumulate(len(line.encode()) + 1 for line in lines))
     if not ends or ends[-1] <= BUDGET:
         return "\n".join(lines)
@@ -294,29 +352,41 @@ def _all(page: _Page) -> str:
     return "\n".join([*lines[:kept], more.format(len(lines) - kept)])
 
 
-def _verdict_words(analysis: Analysis) -> str:
+def _verdict_words(page: _Page) -> str:
     return {
-        "improved": "Windows users gain by this change.",
-        "regressed": "Windows users lose by this change.",
-        "mixed": "Windows users gain and lose by this change.",
-        "unchanged": "What Windows users have stays as it is.",
-    }[analysis.verdict]
+        "improved": f"{page.target} users gain by this change.",
+        "regressed": f"{page.target} users lose by this change.",
+        "mixed": f"{page.target} users gain and lose by this change.",
+        "unchanged": f"What {page.target} users have stays as it is.",
+    }[page.analysis.verdict]
 
 
-def _conclusion(analysis: Analysis) -> Literal["success", "neutral", "failure"]:
-    """Only a regression is a failure; a warning with a gap, and whatever is not known, is neutral."""
-    if any(finding.level is Level.REGRESSION for finding in analysis.findings):
+FAILS = {
+    "regression": frozenset({Level.REGRESSION}),
+    "warning": frozenset({Level.REGRESSION, Level.WARNING}),
+    "never": frozenset[Level](),
+}
+"""The levels at which a check or a command fails, by the setting."""
+
+
+def _conclusion(page: _Page) -> Literal["success", "neutral", "failure"]:
+    """A failure from the level on that the repository sets; neutral for what a user can miss, and for the unknown."""
+    analysis = page.analysis
+    if any(finding.level in FAILS[page.config.fail_on] for finding in analysis.findings):
         return "failure"
-    warned = any(f.level is Level.WARNING and f.gap for f in analysis.findings)
-    return "neutral" if warned or not analysis.complete else "success"
+    noted = any(f.level in FAILS["warning"] and (f.gap or f.level is Level.REGRESSION) for f in analysis.findings)
+    return "neutral" if noted or not analysis.complete or page.config.problems or page.edited else "success"
 
 
-def _annotations(analysis: Analysis) -> Iterable[Annotation]:
+def _annotations(page: _Page) -> Iterable[Annotation]:
     """Remarks on lines of head; what stands at base only cannot be annotated."""
-    for finding in analysis.findings:
+    for finding in page.analysis.findings:
         level = _LEVELS.get(finding.level)
         if finding.level is Level.WARNING and not finding.gap:
             level = "notice"  # by design, or nothing that a user can miss
         if level is not None and finding.side == "head":
             text = short(finding.message, MAX_MESSAGE)
             yield Annotation(finding.path, finding.line, finding.end_line, level, finding.rule, text)
+    for problem in page.edited:
+        text = short(problem.words, MAX_MESSAGE)
+        yield Annotation(repo_config.PATH, problem.line, problem.line, "warning", "settings", text)

@@ -213,6 +213,29 @@ class LocalRepository:
         then, now = (self._snapshot(rev, tree, wanted) for rev, tree in ((base, before), (head, after)))
         return _below(VENDOR, then), _below(VENDOR, now)
 
+    def file(self, rev: Sha, path: str, most: int) -> bytes | None:
+        """The bytes of one file of a revision; None when there is none, or what is there is no file.
+
+        Args:
+            rev: the commit.
+            path: of the file.
+            most: bytes that are read at most; of a larger file there is one more, so that it can be told.
+
+        Raises:
+            SourceError: the commit, or the file's content, is not there.
+        """
+        try:
+            entry = self._tree(rev)[path]
+        except KeyError:
+            return None
+        if entry.filemode not in _FILES:
+            return None
+        self._bring([str(entry.id)])
+        try:
+            return bytes(memoryview(self._repo[entry.id].peel(pygit2.Blob))[: most + 1])
+        except (KeyError, pygit2.GitError):
+            raise SourceError(f"{path} is not in this clone; fetch without a filter") from None
+
     def _tree(self, rev: Sha) -> pygit2.Tree:
         try:
             return self._repo[rev].peel(pygit2.Tree)
@@ -221,6 +244,9 @@ class LocalRepository:
 
     def _need(self, trees: list[pygit2.Tree], wanted: set[str]) -> None:
         """Make sure that the wanted blobs are there. A local repository has them, or says what it lacks."""
+
+    def _bring(self, blobs: Iterable[str]) -> None:
+        """Make sure that these blobs are there, likewise."""
 
     def _snapshot(self, rev: Sha, tree: pygit2.Tree, wanted: set[str]) -> Snapshot:
         files: dict[str, SourceFile] = {}
@@ -314,17 +340,18 @@ class Mirror(LocalRepository):
 
     def _need(self, trees: list[pygit2.Tree], wanted: set[str]) -> None:
         """Bring all missing blobs of the wanted directories in one batch, never one by one."""
+        self._bring(
+            str(entry.id)
+            for tree in trees
+            for where, folder, _ in _directories(self._repo, tree)
+            if where in wanted
+            for entry in _go_entries(folder)
+            if entry.filemode in _FILES
+        )
+
+    def _bring(self, blobs: Iterable[str]) -> None:
         with self._lock():
-            lacking = sorted(
-                {
-                    str(entry.id)
-                    for tree in trees
-                    for where, folder, _ in _directories(self._repo, tree)
-                    if where in wanted
-                    for entry in _go_entries(folder)
-                    if entry.filemode in _FILES and entry.id not in self._repo.odb
-                }
-            )
+            lacking = sorted({blob for blob in blobs if blob not in self._repo.odb})
             if lacking:
                 batch = "\n".join(lacking).encode() + b"\n"
                 self._check(self._remote("fetch", *_FETCH_FLAGS, self._url, "--stdin", stdin=batch), "fetch")

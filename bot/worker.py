@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -16,7 +17,7 @@ from saq.types import PartialTimersDict
 
 from analyzer import analyze
 from analyzer.model import Analysis
-from bot import report
+from bot import repo_config, report
 from bot.around import around
 from bot.config import Settings
 from bot.events import PullEvent
@@ -24,6 +25,7 @@ from bot.github import BROKEN_WAIT, TIMEOUT, BusyError, GitHub, Installation, Pu
 from bot.ids import Repo, Sha
 from bot.publish import Published, publish
 from bot.queue import SWEEP, Hold, Jobs, SupersededError, later
+from bot.repo_config import Problem, RepoConfig
 from bot.source import Mirror, MovedError, SourceError, UnreachableError
 
 # Seconds between looks for accepted events that are in no queue.
@@ -169,7 +171,7 @@ async def _bring_up_to_date(line: Line, github: Installation, event: PullEvent, 
     base = await github.merge_base(pull.base, pull.head)
     mirror = await asyncio.to_thread(_mirror, line.settings, github.repo, await github.token())
     try:
-        analysis = await asyncio.to_thread(_analyse, mirror, base, pull.head, event.number)
+        analysis, config, edited = await asyncio.to_thread(_analyse, mirror, base, pull.head, event.number)
     except MovedError:
         raise
     except UnreachableError as error:
@@ -177,7 +179,10 @@ async def _bring_up_to_date(line: Line, github: Installation, event: PullEvent, 
     except SourceError as error:
         wanted = report.unreadable_source(str(error))
     else:
-        wanted = report.render(analysis, github.repo, comment=line.settings.comment, web=line.settings.git_url)
+        comment = config.comment or line.settings.comment
+        wanted = report.render(
+            analysis, github.repo, comment=comment, web=line.settings.git_url, config=config, edited=edited
+        )
     published = await _publish(github, event, pull, wanted, hold)
     return f"comment {published.comment}, check run {published.check}"
 
@@ -186,10 +191,15 @@ def _mirror(settings: Settings, repo: Repo, token: str) -> Mirror:
     return Mirror(settings.data_dir / "mirrors", repo, settings.git_url, token)
 
 
-def _analyse(mirror: Mirror, base: Sha, head: Sha, number: int) -> Analysis:
+def _analyse(mirror: Mirror, base: Sha, head: Sha, number: int) -> tuple[Analysis, RepoConfig, tuple[Problem, ...]]:
+    """The analysis, the settings of the base, and what is wrong with those that the pull request brings."""
     mirror.fetch(base, head, number)
-    before, after = mirror.snapshots(base, head)
-    return analyze(before, after, around=around(mirror, before, after))
+    before, after = (mirror.file(rev, repo_config.PATH, repo_config.MAX_BYTES) for rev in (base, head))
+    config = repo_config.read(before)
+    edited = repo_config.read(after).problems if after != before else ()
+    today = datetime.now(UTC).date()
+    options, snapshots = config.options(today), mirror.snapshots(base, head)
+    return analyze(*snapshots, options, around(mirror, *snapshots, options)), config, edited
 
 
 async def _publish(github: Installation, event: PullEvent, pull: Pull, wanted: report.Report, hold: Hold) -> Published:

@@ -1,6 +1,7 @@
 """Judges calls by GitHub's published OpenAPI description, which comes from npm (@octokit/openapi), checked by its hash.
 
-GitHub's webhook examples (@octokit/webhooks-examples) come the same way.
+GitHub's webhook examples (@octokit/webhooks-examples) and the OASIS schema of SARIF (@microsoft/jest-sarif) come the
+same way.
 
 A request is judged whole: method, path, query and body, nothing in it that GitHub does not describe. An answer of the
 stand-in is judged in part, because it holds only the fields that somebody reads: its status must be described, and
@@ -48,6 +49,12 @@ WEBHOOK_EXAMPLES = Package(
     "De6U3XB6O3DtCa7bKgCMzTHdeopqqZ6SNivMYJnK65ierKL1AnNIA0tkRYCRS7lwGT792d+Ps1WbfHlso6MynQ==",
     "package/api.github.com/index.json",
 )
+SARIF = Package(
+    "@microsoft/jest-sarif",
+    "1.0.0-beta.0",
+    "A1fOhPd6Ic5iDk4F9YPw1qNB4XF+7+IviR7xl8r2F6QzQkx5cpY9LsGk2rExiFIEcBbjpVnSmwWGBukASkiQ9A==",
+    "package/lib/schemas/sarif-2.1.0-rtm.5.json",
+)
 # Seconds for a download of 29 MB.
 TIMEOUT = 300
 CACHE = Path(__file__).parents[2] / ".cache"
@@ -94,6 +101,13 @@ def webhook_examples() -> list[tuple[str, Json]]:
         f"webhooks-{WEBHOOK_EXAMPLES.version}", json.dumps(WEBHOOK_EXAMPLES), lambda: _downloaded(WEBHOOK_EXAMPLES)
     )
     return [(event["name"], example) for event in whole for example in event["examples"]]
+
+
+@functools.cache
+def sarif_schema() -> Json:
+    """The schema of SARIF 2.1.0 as OASIS published it."""
+    known: Json = _cached("sarif-2.1.0", json.dumps(SARIF), lambda: _downloaded(SARIF))
+    return known
 
 
 def _cached(name: str, wanted: str, make: Callable[[], Any]) -> Any:

@@ -2,7 +2,18 @@
 
 from dataclasses import replace
 
-from analyzer.model import Analysis, Finding, Level, Place, Score, Stub, Unreadable
+from analyzer.model import (
+    Accepted,
+    Analysis,
+    Finding,
+    Level,
+    Options,
+    Place,
+    Platform,
+    Score,
+    Stub,
+    Unreadable,
+)
 
 BASE, HEAD = "b" * 40, "a1" * 20
 LOSS = Finding(
@@ -50,6 +61,31 @@ GAIN = Finding(
 )
 GONE = replace(LOSS, side="base", path="volume/old_windows.go", line=20, end_line=20)
 NOTE = replace(GAIN, level=Level.NOTE, message="This is context.")
+ACCEPTED = replace(
+    LOSS,
+    level=Level.NOTE,
+    message=f"{LOSS.message} Accepted in this very change: no disk quota there.",
+    accepted=Accepted("no disk quota there.", Place(LOSS.path, 5), in_source=True, new=True),
+)
+LISTED = replace(
+    QUIET,
+    level=Level.NOTE,
+    message=f"{QUIET.message} Accepted: AppArmor is Linux's. (https://example.com/1)",
+    accepted=Accepted(
+        "AppArmor is Linux's.", Place(".github/winparity.yml", 3), in_source=False, issue="https://example.com/1"
+    ),
+)
+STALE = Finding(
+    "ignore-stale",
+    Level.WARNING,
+    "volume/usage_windows.go",
+    5,
+    5,
+    "head",
+    "Store.Used",
+    "This //winparity:ignore accepts nothing: Store.Used does real work now.",
+    "volume",
+)
 UNREADABLE = (Unreadable("big/data.go", "larger than 2 MiB"), Unreadable("odd/link.go", "a symbolic link"))
 HOSTILE_NAME = "a\n\x1b[31m`@octocat` [x](http://evil.example) <script> #1 \u202e_windows.go"
 HOSTILE = replace(
@@ -73,6 +109,12 @@ SHAPES = {
     "incomplete": analysis(WARNING, verdict="regressed", unreadable=UNREADABLE),
     "incomplete-unchanged": analysis(unreadable=UNREADABLE),
     "quiet": analysis(QUIET, verdict="regressed"),
+    "accepted": analysis(ACCEPTED, LISTED, STALE),
+    "darwin": analysis(
+        replace(LOSS, message="Store.Free did real work on macOS and now returns a not-supported error."),
+        verdict="regressed",
+        options=Options(target=Platform("darwin")),
+    ),
     "hostile": analysis(
         HOSTILE, verdict="regressed", unreadable=(Unreadable(HOSTILE_NAME, f"not Go: {HOSTILE_NAME}"),)
     ),

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from bot.demo.sample import commit, git, make_repository
 
-COMMANDS = ("diff", "scan", "files", "demo", "serve", "worker")
+COMMANDS = ("diff", "scan", "files", "explain", "blame", "demo", "serve", "worker")
 REAL = 'package vol\n\nimport "os"\n\nfunc Free(name string) error {\n\treturn os.Remove(name)\n}\n'
 STUB = "package vol\n\nfunc Free(name string) error {\n\treturn nil\n}\n"
 HOSTILE = 'x\n\x1b[31m"red"\u202e'
@@ -198,6 +198,96 @@ def test_the_repository_may_be_where_one_stands(forked: Path) -> None:
     assert run("scan", cwd=forked).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("form", "first"),
+    [("sarif", '{\n  "$schema"'), ("github", "::error file=volume/"), ("markdown", "<!-- winparity -->")],
+)
+def test_every_format_is_alone_on_stdout(sample: Path, form: str, first: str) -> None:
+    done = run("diff", "--repo", str(sample), "main", "restart-hung", "--format", form)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith(first)
+
+
+def test_a_terminal_is_shown_the_source(sample: Path) -> None:
+    shown = run("diff", "--repo", str(sample), "main", "restart-hung").stdout
+    assert "regressions (1)\n" in shown
+    assert "func (s *Store) Free() (uint64, error) {" in shown
+
+
+# The repository's own settings.
+
+
+SETTINGS = ".github/winparity.yml"
+STUBBED = {"vol/free_linux.go": REAL, "vol/free_windows.go": STUB}
+
+
+def _pair(folder: Path, settings: str, after: str | None = None, source: str = STUB) -> list[str]:
+    """A base with settings, and a head that makes a stub."""
+    sound = {**STUBBED, "vol/free_windows.go": REAL, SETTINGS: settings}
+    base = commit(folder, sound, "base")
+    head = commit(folder, {**STUBBED, "vol/free_windows.go": source, SETTINGS: after or settings}, "head", base)
+    return ["diff", "--repo", str(folder), base, head]
+
+
+ACCEPTS = "accept:\n- symbol: vol:Free\n  reason: nobody asks for it\n"
+
+
+@pytest.mark.parametrize(
+    ("settings", "code", "levels"),
+    [
+        ("", 1, ["regression"]),
+        (ACCEPTS, 0, ["note"]),
+        (ACCEPTS + "  expires: 2020-01-01\n", 1, ["regression", "note"]),
+        ("fail_on: never\n", 0, ["regression"]),
+        ("rules: {implementation-lost: note}\nfail_on: warning\n", 0, ["note"]),
+        ("rules: {implementation-lost: off}\n", 0, []),
+        ("target: darwin\n", 0, []),
+    ],
+)
+def test_the_settings_of_the_base_hold(sample: Path, settings: str, code: int, levels: list[str]) -> None:
+    words = _pair(sample, settings)
+    found = _json(DIFF, *words)
+    assert [finding["level"] for finding in found["findings"]] == levels
+    assert run(*words, "--format", "json").returncode == code
+
+
+def test_the_settings_of_the_head_do_not(sample: Path) -> None:
+    words = _pair(sample, "comment: never\n", ACCEPTS)
+    assert [finding["level"] for finding in _json(DIFF, *words)["findings"]] == ["regression"]
+
+
+def test_an_option_outweighs_the_settings(sample: Path) -> None:
+    words = _pair(sample, "fail_on: never\n")
+    assert run(*words, "--fail-on", "regression").returncode == 1
+
+
+def test_wrong_settings_are_said_and_the_defaults_hold(sample: Path) -> None:
+    done = run(*_pair(sample, "coment: never\nfail_on: never\n"), "--format", "json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["verdict"] == "regressed"
+    assert f"{SETTINGS} at" in done.stderr
+    assert "line 1: there is no key 'coment'" in done.stderr
+    assert "the defaults hold" in done.stderr
+
+
+def test_a_comment_in_the_source_accepts(sample: Path) -> None:
+    accepted = STUB.replace("func Free", "//winparity:ignore implementation-lost nobody asks for it\nfunc Free")
+    words = _pair(sample, "", source=accepted)
+    [finding] = _json(DIFF, *words)["findings"]
+    assert finding["message"].endswith("Accepted in this very change: nobody asks for it")
+    [result] = json.loads(run(*words, "--format", "sarif").stdout)["runs"][0]["results"]
+    assert result["suppressions"][0]["kind"] == "inSource"
+
+
+def test_a_scan_says_what_accepts_nothing_any_more(sample: Path) -> None:
+    head = _pair(sample, "accept:\n- {symbol: vol:Gone, reason: x}\n")[-1]
+    done = run("scan", "--repo", str(sample), head)
+    assert f"ignore-stale  {SETTINGS}:2" in done.stdout
+    done = run("scan", "--repo", str(sample), head, "--format", "json")
+    Draft202012Validator(SCAN).validate(json.loads(done.stdout))
+    assert f"{SETTINGS}:2: ignore-stale" in done.stderr
+
+
 # What is wrong is said on stderr, with what to do.
 
 
@@ -216,6 +306,10 @@ def test_the_repository_may_be_where_one_stands(forked: Path) -> None:
         (("diff", "main"), ("HEAD",)),
         (("diff", "main", "main", "--format", "pdf"), ("pdf", "json")),
         (("diff", "main", "main", "--fail-on", "sometimes"), ("sometimes", "never")),
+        (("explain", "stub-aded"), ("stub-added",)),
+        (("explain", "--repo", "/nowhere", "Free"), ("/nowhere", "--repo")),
+        (("blame", "--repo", "/nowhere", "Free"), ("/nowhere", "--repo")),
+        (("blame", "Fre"), ("vol:Free",)),
         (("no-such-command",), ("no-such-command",)),
         (("demo", "main"), ("--repo",)),
         (("demo", "--repo", "/nowhere", "a", "b"), ("/nowhere",)),

@@ -144,6 +144,32 @@ async def line(  # noqa: PLR0917 - pytest gives fixtures by name
 # From the first event to the last.
 
 
+SETTINGS = ".github/winparity.yml"
+ACCEPTS = "accept:\n- {symbol: vol:Free, reason: nobody asks for it}\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "conclusion", "said"),
+    [
+        (ACCEPTS, ACCEPTS, "success", "Accepted: nobody asks for it"),
+        ("", ACCEPTS, "failure", ""),
+        (ACCEPTS, "", "success", "Accepted: nobody asks for it"),
+        ("fail_on: never\ncomment: never\n", "comment: oftn\n", "neutral", "line 1"),
+        ("comment: oftn\n", "comment: oftn\n", "failure", "line 1"),
+    ],
+)
+async def test_the_settings_of_the_base_hold(line: Line, before: str, after: str, conclusion: str, said: str) -> None:
+    git_dir = line.repository.git_dir
+    line.fork_point = await asyncio.to_thread(commit, git_dir, {**BASE, SETTINGS: before}, "settings", line.fork_point)
+    git(git_dir, "update-ref", "refs/heads/main", line.fork_point)
+    pull = await line.open({**LOST, SETTINGS: after})
+    await line.hear("opened", pull)
+    [run] = line.runs(pull.head)
+    assert run["conclusion"] == conclusion
+    assert said in run["output"]["summary"] + run["output"]["text"]
+    assert bool(line.bodies(pull)) == (conclusion == "failure")
+
+
 async def test_a_first_event_leaves_one_comment_and_one_check_run(line: Line) -> None:
     pull = await line.open(LOST)
     await line.hear("opened", pull)
@@ -522,10 +548,10 @@ async def test_a_job_that_fails_does_not_stop_the_others(line: Line, monkeypatch
     real = bot.worker.analyze
     bad, good = await line.open(LOST), await line.open(LOST_MORE)
 
-    def fail_for_one(base: Any, head: Any, **more: Any) -> Any:
+    def fail_for_one(base: Any, head: Any, options: Any, around: Any) -> Any:
         if head.rev == bad.head:
             raise ZeroDivisionError
-        return real(base, head, **more)
+        return real(base, head, options, around)
 
     monkeypatch.setattr(bot.worker, "analyze", fail_for_one)
     monkeypatch.setattr(bot.queue, "RETRIES", 1)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from analyzer.model import PackageParity, Parity, Place, Score, Status, Stub, SymbolParity, Unreadable
-from bot.output import analysis_json, show_analysis, show_parity
+from bot.output import analysis_json
+from bot.terminal import show_analysis, show_parity
 from tests.bot.shapes import HEAD, HOSTILE, HOSTILE_NAME, LOSS, SHAPES, analysis
 from tests.conftest import Snapshots
 
@@ -46,7 +47,7 @@ def test_a_name_cannot_steer_the_terminal(name: str) -> None:
     )
     text = _shown(lambda console: show_analysis(known, console), 10_000)
     assert all(c.isprintable() for c in text.replace("\n", ""))
-    assert len(text.splitlines()) == 5, "no line of its own"
+    assert len(text.splitlines()) == 6, "no line of its own"
 
 
 def test_a_name_cannot_style_the_terminal() -> None:

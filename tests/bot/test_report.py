@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from analyzer.model import Analysis, Finding, Level, Unreadable
 from bot.ids import Repo
+from bot.repo_config import PATH, Problem, RepoConfig
 from bot.report import (
     BUDGET,
     MARKER,
@@ -24,7 +25,23 @@ from bot.report import (
     visible,
 )
 from tests.bot.rendered import references, rendered, unbalanced
-from tests.bot.shapes import GAIN, GONE, HOSTILE, LONG, LOSS, MANY, NOTE, QUIET, SHAPES, UNREADABLE, WARNING, analysis
+from tests.bot.shapes import (
+    ACCEPTED,
+    GAIN,
+    GONE,
+    HOSTILE,
+    LISTED,
+    LONG,
+    LOSS,
+    MANY,
+    NOTE,
+    QUIET,
+    SHAPES,
+    STALE,
+    UNREADABLE,
+    WARNING,
+    analysis,
+)
 from tests.conftest import Snapshots
 
 REPO = Repo("example/berth")
@@ -102,6 +119,47 @@ def test_a_comment_is_as_rare_as_the_setting_says(findings: tuple[Finding, ...],
 )
 def test_green_is_only_what_is_known_to_be(known: Analysis, conclusion: str) -> None:
     assert render(known, REPO).check.conclusion == conclusion
+
+
+MISTAKE = Problem(3, "comment must be one of never, always, not '<b>@octocat'")
+
+
+@pytest.mark.parametrize(
+    ("known", "config", "edited", "conclusion"),
+    [
+        (analysis(LOSS), RepoConfig(fail_on="never"), (), "neutral"),
+        (analysis(QUIET), RepoConfig(fail_on="warning"), (), "failure"),
+        (analysis(QUIET), RepoConfig(), (), "success"),
+        (analysis(), RepoConfig(problems=(MISTAKE,)), (), "neutral"),
+        (analysis(LOSS), RepoConfig(problems=(MISTAKE,)), (), "failure"),
+        (analysis(), RepoConfig(), (MISTAKE,), "neutral"),
+        (analysis(ACCEPTED, LISTED, STALE), RepoConfig(), (), "success"),
+    ],
+)
+def test_the_repository_says_what_fails(
+    known: Analysis, config: RepoConfig, edited: tuple[Problem, ...], conclusion: str
+) -> None:
+    assert render(known, REPO, config=config, edited=edited).check.conclusion == conclusion
+
+
+def test_mistakes_in_the_settings_are_shown_as_they_were(snapshots: Snapshots) -> None:
+    report = render(analysis(), REPO, config=RepoConfig(problems=(MISTAKE,)), edited=(MISTAKE, Problem(9, "no")))
+    snapshots.check("settings.md", _show(report))
+    assert [(a.path, a.start_line) for a in report.check.annotations] == [(PATH, 3), (PATH, 9)]
+    assert references(rendered(report.check.summary).text.replace("bbbbbbb…a1a1a1a", "")) == []
+
+
+def test_what_is_accepted_is_no_news_but_no_secret() -> None:
+    report = render(analysis(ACCEPTED, LISTED), REPO)
+    assert report.comment is None
+    assert report.check.title == "Windows: 1 accepted in this very change"
+    assert report.check.text.count("Accepted") == 2
+
+
+def test_without_a_repository_links_lead_to_files_beside_the_text() -> None:
+    links = rendered(render(SHAPES["mixed"], None).comment or "").links
+    assert links
+    assert [link for link in links if ":" in link or link.startswith("/")] == []
 
 
 def test_what_stands_at_base_only_is_linked_there_and_not_annotated() -> None:

@@ -1,0 +1,64 @@
+"""What `winparity diff` prints, in each of its formats."""
+
+import json
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from analyzer.model import Analysis
+from bot.config import Actions
+from bot.excerpt import Sources
+from bot.output import analysis_json
+from bot.repo_config import RepoConfig
+from bot.report import render
+from bot.sarif import sarif
+from bot.terminal import show_analysis
+from bot.workflow import workflow_commands
+
+
+def show(
+    analysis: Analysis, form: str, console: Console, sources: Sources, *, config: RepoConfig, actions: Actions
+) -> None:
+    """Print an analysis.
+
+    Args:
+        analysis: what was found.
+        form: ``terminal``, ``json``, ``markdown``, ``sarif`` or ``github``.
+        console: for the terminal.
+        sources: the source, for its excerpts.
+        config: the repository's settings.
+        actions: what GitHub Actions says of the step that this is.
+    """
+    match form:
+        case "json":
+            _write(json.dumps(analysis_json(analysis), indent=2))
+        case "markdown":
+            _write(_markdown(analysis, config, actions))
+        case "sarif":
+            _write(json.dumps(sarif(analysis), indent=2))
+        case "github":
+            _write("\n".join(workflow_commands(analysis)))
+            if actions.summary is not None:
+                _append(actions.summary, _markdown(analysis, config, actions))
+        case _:
+            show_analysis(analysis, console, sources)
+
+
+def _markdown(analysis: Analysis, config: RepoConfig, actions: Actions) -> str:
+    """The comment as the bot would write it, also where it would keep silent: here it was asked for."""
+    report = render(analysis, actions.repo, comment="always", web=actions.server, config=config)
+    return report.comment or ""
+
+
+def _append(file: Path, text: str) -> None:
+    """Add to the job's summary, which several commands of one step may share."""
+    try:
+        with file.open("a", encoding="utf-8") as summary:
+            summary.write(text + "\n")
+    except OSError as error:
+        sys.stderr.write(f"winparity: cannot write the job summary: {error.strerror}\n")
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text + "\n")
