@@ -4,37 +4,52 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from analyzer import suppress
+from analyzer.around import wanted
 from analyzer.diff import Diff, compare
-from analyzer.model import Analysis, Finding, Level, Options, Parity, Platform, Score, Snapshot, Unreadable, Verdict
+from analyzer.model import (
+    Analysis,
+    Around,
+    Finding,
+    Level,
+    Options,
+    Parity,
+    Platform,
+    Score,
+    Snapshot,
+    Unreadable,
+    Verdict,
+)
 from analyzer.names import in_words_of
 from analyzer.parity import Revision, View
 from analyzer.rules import RULES
 from analyzer.symbols import directory, packages
 
-__all__ = ["analyze", "scan"]
+__all__ = ["analyze", "scan", "wanted"]
 
 _ORDER = {level: rank for rank, level in enumerate(Level)}
 
 
-def analyze(base: Snapshot, head: Snapshot, options: Options | None = None) -> Analysis:
+def analyze(base: Snapshot, head: Snapshot, options: Options | None = None, around: Around | None = None) -> Analysis:
     """What changes on the target from base to head.
 
     Args:
         base: the merge base, with every directory in which a Go file differs.
         head: the pull request's head, likewise.
         options: the platforms; Windows judged by Linux when None.
+        around: what `wanted` asks for; without it only what the directories held say of each other is known.
 
     Returns:
         The findings, worst first; the score of the directories held; and what could not be read.
     """
     options = options or Options()
-    diff = compare(base, head, options)
+    diff = compare(base, head, options, around)
     found = {_key(f): f for f in _findings(diff)}
     tagged = [c for c in diff.packages if c.base.package.custom_tags or c.head.package.custom_tags]
     if tagged:
         held = {directory for c in tagged for directory in (c.base.package.dir, c.head.package.dir)}
-        tags = frozenset(tag for c in tagged for side in (c.base, c.head) for tag in side.package.custom_tags)
-        found = _with_tags(found, _only(base, held), _only(head, held), options, tags)
+        tags = {tag for c in tagged for side in (c.base, c.head) for tag in side.package.custom_tags}
+        on = replace(options, target=_tagged(options.target, tags), reference=_tagged(options.reference, tags))
+        found = _with_tags(found, compare(_only(base, held), _only(head, held), on, around), tags)
     spoken = [replace(f, message=in_words_of(options, f.message, f.symbol)) for f in found.values()]
     settled = suppress.settle(spoken, diff, options.policy, (rule.id for rule in RULES))
     findings = tuple(sorted(settled, key=lambda f: (_ORDER[f.level], not f.gap, f.path, f.line, f.rule)))
@@ -45,7 +60,7 @@ def analyze(base: Snapshot, head: Snapshot, options: Options | None = None) -> A
         findings,
         sum((change.base.parity().score for change in diff.packages), Score()),
         sum((change.head.parity().score for change in diff.packages), Score()),
-        _unreadable(base, head),
+        tuple(sorted({*_unreadable(base, head), *(around.unreadable if around else ())})),
         options,
     )
 
@@ -64,40 +79,57 @@ def _key(finding: Finding) -> _Key:
 
 def _findings(diff: Diff) -> Iterator[Finding]:
     for rule in RULES:
-        for change in diff.packages:
-            yield from rule.check(change, diff)
+        for change in diff.vendored if rule.vendored else diff.packages:
+            yield from (f for f in rule.check(change, diff) if not _breaks_build(f, diff))
 
 
-def _with_tags(
-    found: dict[_Key, Finding], base: Snapshot, head: Snapshot, options: Options, tags: frozenset[str]
-) -> dict[_Key, Finding]:
+# What says that something is gone.
+_LOSSES = {"implementation-lost", "tag-added", "missing-on-windows"}
+
+
+def _breaks_build(finding: Finding, diff: Diff) -> bool:
+    """Whether a finding says that something is gone which is told already, where it is needed and the build fails."""
+    if finding.rule not in _LOSSES:
+        return False
+    if finding.symbol is not None:
+        return diff.undefined.tells(finding.package, finding.symbol)
+    files = (f for change in diff.packages if change.dir == finding.package for f in change.files)
+    was = (f.base.path for f in files if f.base and f.head and f.head.path == finding.path)
+    return any(diff.undefined.tells_file(finding.package, path) for path in was)
+
+
+def _with_tags(found: dict[_Key, Finding], diff: Diff, tags: set[str]) -> dict[_Key, Finding]:
     """Look again as a build with the project's own tags sees it.
 
     What a plain build lacks and such a build has is not missing; and what only such a build loses or gains is reported
     with a word on the tags. Both builds agree on most, which is said once.
     """
-    on = replace(options, target=_tagged(options.target, tags), reference=_tagged(options.reference, tags))
-    diff = compare(base, head, on)
     there = {(change.dir, name) for change in diff.packages for name in change.head.package.target}
     built = {path for change in diff.packages for path, file in change.head.package.files.items() if file.on_target}
+    found = {key: f for key, f in found.items() if not _breaks_build(f, diff)}
     kept = {
         key: f
         for key, f in found.items()
         if not (f.rule in _SAYS_ABSENT and (f.path in built if f.symbol is None else (f.package, f.symbol) in there))
     }
     said = {(f.package, f.symbol, f.path if f.symbol is None else "") for f in found.values()}
+    folded = {(f.rule, f.package) for f in found.values() if f.rule in _FOLDS}
     words = f" (in a build with -tags {','.join(sorted(tags))})"
     for finding in _findings(diff):
+        if (finding.rule, finding.package) in folded:
+            continue
         if (finding.package, finding.symbol, finding.path if finding.symbol is None else "") not in said:
             kept[_key(finding)] = replace(finding, message=finding.message + words)
     return kept
 
 
+# Rules that tell many symbols of a package as one: which of them leads depends on the files that are held.
+_FOLDS = {"undefined-on-windows", "vendor-drift"}
 # Rules that speak of what a plain build lacks; of functions only the last, for a lost one may be there as a stub.
 _SAYS_ABSENT = {"tag-added", "test-skipped", "missing-on-windows"}
 
 
-def _tagged(platform: Platform, tags: frozenset[str]) -> Platform:
+def _tagged(platform: Platform, tags: set[str]) -> Platform:
     return replace(platform, tags=platform.tags | tags)
 
 

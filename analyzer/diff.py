@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
 
-from analyzer.model import Options, Snapshot
+from analyzer.across import Repository, find_undefined
+from analyzer.model import Around, Options, Snapshot
 from analyzer.pairs import GuardChanges, TestChanges, pair_guards, pair_tests
 from analyzer.parity import Revision, View
 from analyzer.symbols import GoFile, Package, Symbol, directory, packages
+from analyzer.undefined import PackageSides, Undefined
+from analyzer.vendored import VendorLoss, find_vendor_losses
 
 # Half of the lines in common makes a rename, as git has it by default (git-diff, -M50%).
 RENAME_SIMILARITY = 0.5
@@ -134,9 +137,24 @@ class Diff:
     """Everything that differs, and what crossed from one package to another."""
 
     packages: tuple[PackageChange, ...]
-    arrived: frozenset[str]
-    departed: frozenset[str]
-    stubs_gone: frozenset[str]
+    options: Options
+    around: Around | None
+    unread: frozenset[str]
+
+    @cached_property
+    def arrived(self) -> frozenset[str]:
+        """Bare names of functions that some package newly has on the target, and not as a stub."""
+        return _arrived(self.packages)
+
+    @cached_property
+    def departed(self) -> frozenset[str]:
+        """Bare names of functions that some package no longer has on the reference."""
+        return _departed(self.packages)
+
+    @cached_property
+    def stubs_gone(self) -> frozenset[str]:
+        """Bare names of stubs that some package no longer has on the target."""
+        return _stubs_gone(self.packages)
 
     @cached_property
     def guards(self) -> GuardChanges:
@@ -147,6 +165,33 @@ class Diff:
     def tests(self) -> TestChanges:
         """The tests that the target no longer runs, and those that it newly runs."""
         return pair_tests(self.packages)
+
+    @cached_property
+    def undefined(self) -> Undefined:
+        """What code built on the target newly refers to and does not find there."""
+        return find_undefined(self)
+
+    @cached_property
+    def repository(self) -> Repository:
+        """All packages that are held, as they import each other."""
+        return Repository(self)
+
+    @cached_property
+    def sides(self) -> Mapping[str, PackageSides]:
+        """What the files of each package see, by its directory."""
+        return {change.dir: PackageSides(change, self) for change in self.packages}
+
+    @cached_property
+    def vendored(self) -> tuple[PackageChange, ...]:
+        """The vendored packages that differ."""
+        if self.around is None or self.around.vendored is None:
+            return ()
+        return compare(*self.around.vendored, self.options).packages
+
+    @cached_property
+    def vendor_losses(self) -> Mapping[str, tuple[VendorLoss, ...]]:
+        """What vendored packages newly lack on the target, by import path."""
+        return find_vendor_losses(self.vendored, self.options)
 
     def moved_away(self, name: str) -> bool:
         """Whether a function of that bare name is new on the target in some package: it moved, it is not lost."""
@@ -166,13 +211,14 @@ def bare(name: str) -> str:
     return name.rpartition(".")[2].lower()
 
 
-def compare(base: Snapshot, head: Snapshot, options: Options) -> Diff:
+def compare(base: Snapshot, head: Snapshot, options: Options, around: Around | None = None) -> Diff:
     """Pair two revisions.
 
     Args:
         base: the older one, with every directory in which a file differs.
         head: the newer one, likewise.
         options: the platforms to look at.
+        around: what lies around these directories, as far as it was asked for.
 
     Returns:
         The packages in which something differs.
@@ -186,7 +232,8 @@ def compare(base: Snapshot, head: Snapshot, options: Options) -> Diff:
         was = next((d for d, to in moved.items() if to == where), where)
         before, after = old.get(was, _empty(was)), new.get(where, _empty(where))
         changes.append(PackageChange(View(before, then), View(after, now), _files(before, after, renames, old)))
-    return Diff(tuple(changes), _arrived(changes), _departed(changes), _stubs_gone(changes))
+    unread = frozenset(directory(entry.path) for side in (base, head) for entry in side.unreadable)
+    return Diff(tuple(changes), options, around, unread)
 
 
 def _empty(where: str) -> Package:

@@ -104,6 +104,36 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class Outline:
+    """What a revision has where, without any content.
+
+    Attributes:
+        directories: the names of the Go files of every directory that counts; "." is the root.
+        modules: the directories that hold a go.mod.
+    """
+
+    directories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    modules: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What lies around the directories that differ, as far as `analyzer.wanted` asks for it.
+
+    Attributes:
+        outline: what head has where.
+        files: of head, by path: directories in which nothing differs, each whole.
+        vendored: the vendored packages that differ, at base and at head; None when there is none.
+        unreadable: what of all that could not be read.
+    """
+
+    outline: Outline = field(default_factory=Outline)
+    files: Mapping[str, SourceFile] = field(default_factory=dict)
+    vendored: tuple[Snapshot, Snapshot] | None = None
+    unreadable: tuple[Unreadable, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """What to compare: the platform that is judged and the one it is judged by; and what the project accepts."""
 
@@ -146,7 +176,7 @@ Side = Literal["base", "head"]
 Verdict = Literal["improved", "regressed", "mixed", "unchanged"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Place:
     """A line of a file. Lines count from 1."""
 

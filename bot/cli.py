@@ -117,6 +117,7 @@ def diff(
     Exit codes: 0 nothing at or above the fail level, 1 findings, 2 usage or unreadable input.
     """
     from analyzer import analyze
+    from bot.around import around
     from bot.config import Actions
     from bot.excerpt import sources
     from bot.formats import show
@@ -128,7 +129,8 @@ def diff(
     before = source.merge_base(old, new) if merge_base else old
     config = _settings(source, before)
     snapshots = source.snapshots(before, new)
-    analysis = analyze(*snapshots, config.options(_today()))
+    options = config.options(_today())
+    analysis = analyze(*snapshots, options, around(source, *snapshots, options))
     show(analysis, format.value, Console(emoji=False), sources(*snapshots), config=config, actions=Actions.from_env())
     bad = FAILS[fail_on.value if fail_on else config.fail_on]
     raise typer.Exit(int(any(finding.level in bad for finding in analysis.findings)))

@@ -8,14 +8,14 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pygit2
 from pygit2.enums import FileMode, ObjectType, Option
 
-from analyzer.model import Snapshot, SourceFile, Unreadable
+from analyzer.model import Outline, Snapshot, SourceFile, Unreadable
 from bot.ids import Repo, Sha
 from bot.lock import locked
 
@@ -25,10 +25,13 @@ MAX_FILE_BYTES = 2 * 1024 * 1024
 MAX_FILES = 40_000
 MAX_TOTAL_BYTES = 1024 * 1024 * 1024
 MAX_DEPTH = 100
+# A new version of the largest modules, such as a cloud's, brings some hundred packages. They are read on both sides.
+MAX_VENDORED = 1_000
 # Longest a git command may take, in seconds: a cold fetch of a large repository over a slow line.
 GIT_TIMEOUT = 300
 
-_LEFT_OUT = {"vendor", "testdata"}
+VENDOR = "vendor"
+_LEFT_OUT = {VENDOR, "testdata"}
 _LINKS = {FileMode.LINK}
 _FILES = {FileMode.BLOB, FileMode.BLOB_EXECUTABLE}
 
@@ -166,6 +169,49 @@ class LocalRepository:
         wanted = {where for where, _, _ in _directories(self._repo, tree)}
         self._need([tree], wanted)
         return self._snapshot(rev, tree, wanted)
+
+    def outline(self, rev: Sha) -> Outline:
+        """What a revision has where. It reads no file, so it costs a partial clone nothing.
+
+        Raises:
+            SourceError: the commit is not there.
+        """
+        folders = [(where, folder) for where, folder, _ in _directories(self._repo, self._tree(rev))]
+        names = {where: tuple(map(_name, _go_entries(folder))) for where, folder in folders}
+        modules = frozenset(where for where, folder in folders if "go.mod" in folder)
+        return Outline({where: found for where, found in names.items() if found}, modules)
+
+    def directories(self, rev: Sha, wanted: Collection[str]) -> Snapshot:
+        """The Go files of some directories of a revision.
+
+        Raises:
+            SourceError: the commit is not there.
+        """
+        if not wanted:
+            return Snapshot(rev)
+        tree = self._tree(rev)
+        self._need([tree], set(wanted))
+        return self._snapshot(rev, tree, set(wanted))
+
+    def vendored(self, base: Sha, head: Sha) -> tuple[Snapshot, Snapshot] | None:
+        """Both sides of the packages below vendor/ that differ; None when there are none, or no such folder on both.
+
+        Beyond `MAX_VENDORED` packages nothing is read, and head says so.
+
+        Raises:
+            SourceError: a commit is not there.
+        """
+        sides = [_folder(self._repo, self._tree(rev), VENDOR) for rev in (base, head)]
+        before, after = sides
+        if before is None or after is None or before.id == after.id:
+            return None
+        wanted = set(_changed_directories(self._repo, before, after))
+        if len(wanted) > MAX_VENDORED:
+            reason = f"{len(wanted):,} vendored packages differ, which is more than {MAX_VENDORED:,}"
+            return Snapshot(base), Snapshot(head, unreadable=(Unreadable(VENDOR, reason),))
+        self._need([before, after], wanted)
+        then, now = (self._snapshot(rev, tree, wanted) for rev, tree in ((base, before), (head, after)))
+        return _below(VENDOR, then), _below(VENDOR, now)
 
     def file(self, rev: Sha, path: str, most: int) -> bytes | None:
         """The bytes of one file of a revision; None when there is none, or what is there is no file.
@@ -443,6 +489,21 @@ def _changed_directories(repo: pygit2.Repository, before: pygit2.Tree, after: py
                 old_id, new_id = was.get(name), now.get(name)
                 old_tree = None if old_id is None else _at(repo, old_id)
                 work.append((path, old_tree, None if new_id is None else _at(repo, new_id), depth + 1))
+
+
+def _folder(repo: pygit2.Repository, tree: pygit2.Tree, name: str) -> pygit2.Tree | None:
+    folders = (entry.id for entry in tree if entry.filemode == FileMode.TREE and _name(entry) == name)
+    oid = next(folders, None)
+    return None if oid is None else _at(repo, oid)
+
+
+def _below(folder: str, snapshot: Snapshot) -> Snapshot:
+    """A snapshot of a folder, with the paths that its files have in the repository."""
+    files = {
+        f"{folder}/{path}": SourceFile(f"{folder}/{path}", f.blob, f.content) for path, f in snapshot.files.items()
+    }
+    unreadable = tuple(Unreadable(f"{folder}/{entry.path}", entry.reason) for entry in snapshot.unreadable)
+    return Snapshot(snapshot.rev, files, unreadable)
 
 
 def _at(repo: pygit2.Repository, oid: pygit2.Oid) -> pygit2.Tree:

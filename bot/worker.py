@@ -18,6 +18,7 @@ from saq.types import PartialTimersDict
 from analyzer import analyze
 from analyzer.model import Analysis
 from bot import repo_config, report
+from bot.around import around
 from bot.config import Settings
 from bot.events import PullEvent
 from bot.github import BROKEN_WAIT, TIMEOUT, BusyError, GitHub, Installation, Pull, RefusedError
@@ -197,7 +198,8 @@ def _analyse(mirror: Mirror, base: Sha, head: Sha, number: int) -> tuple[Analysi
     config = repo_config.read(before)
     edited = repo_config.read(after).problems if after != before else ()
     today = datetime.now(UTC).date()
-    return analyze(*mirror.snapshots(base, head), config.options(today)), config, edited
+    options, snapshots = config.options(today), mirror.snapshots(base, head)
+    return analyze(*snapshots, options, around(mirror, *snapshots, options)), config, edited
 
 
 async def _publish(github: Installation, event: PullEvent, pull: Pull, wanted: report.Report, hold: Hold) -> Published:

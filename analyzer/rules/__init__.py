@@ -16,12 +16,15 @@ from analyzer.rules import (
     implementation_lost,
     missing_on_windows,
     option_refused,
+    signature_drift,
     stub_added,
     stub_resolved,
     tag_added,
     tag_removed,
     test_enabled,
     test_skipped,
+    undefined_on_windows,
+    vendor_drift,
 )
 
 
@@ -33,20 +36,25 @@ class Rule:
         id: its name everywhere: file, case folder, configuration key, link anchor.
         page: the module's docstring, which is the user's page (`winparity explain`).
         check: the findings of one package.
+        vendored: whether it is the vendored packages that it looks at.
     """
 
     id: str
     page: str
     check: Callable[[PackageChange, Diff], Iterator[Finding]]
+    vendored: bool = False
 
 
 RULES = tuple(
-    Rule(module.ID, module.__doc__ or "", module.check)
+    Rule(module.ID, module.__doc__ or "", module.check, module is vendor_drift)
     for module in (
+        undefined_on_windows,
         implementation_lost,
         tag_added,
         stub_added,
         missing_on_windows,
+        signature_drift,
+        vendor_drift,
         guard_added,
         option_refused,
         test_skipped,

@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 
 from analyzer import analyze
-from analyzer.model import Finding, Snapshot, SourceFile
+from analyzer.model import Analysis, Around, Finding, Outline, Snapshot, SourceFile
 from bot.demo.sample import parse_txtar
 
 FOLDER = Path(__file__).parents[1] / "cases"
@@ -151,6 +151,31 @@ def without_markers(text: str) -> str:
 def snapshot(files: Mapping[str, str], rev: str = "0") -> Snapshot:
     """A revision that holds the files; a file's id is made of its content, as git does it."""
     sources = {path: text.encode() for path, text in files.items() if path.endswith(".go")}
+    sources = {path: code for path, code in sources.items() if not path.startswith("vendor/")}
+    return _revision(sources, rev)
+
+
+def around(base: Mapping[str, str], head: Mapping[str, str]) -> Around:
+    """What lies around two revisions that are held whole: the vendored packages."""
+    sides = [
+        {path: text.encode() for path, text in files.items() if path.startswith("vendor/") and path.endswith(".go")}
+        for files in (base, head)
+    ]
+    outline: dict[str, tuple[str, ...]] = {}
+    for path in snapshot(head).files:
+        folder, _, name = path.rpartition("/")
+        outline[folder or "."] = (*outline.get(folder or ".", ()), name)
+    modules = frozenset(path.rpartition("/")[0] or "." for path in head if path.rpartition("/")[2] == "go.mod")
+    vendored = (_revision(sides[0], "a"), _revision(sides[1], "b")) if sides[0] != sides[1] else None
+    return Around(Outline(outline, modules), vendored=vendored)
+
+
+def analysis(base: Mapping[str, str], head: Mapping[str, str]) -> Analysis:
+    """What all rules together say of two revisions that are held whole."""
+    return analyze(snapshot(base, "a"), snapshot(head, "b"), around=around(base, head))
+
+
+def _revision(sources: Mapping[str, bytes], rev: str) -> Snapshot:
     return Snapshot(
         rev * 40,
         {path: SourceFile(path, hashlib.sha256(code).hexdigest(), code) for path, code in sources.items()},
@@ -159,7 +184,7 @@ def snapshot(files: Mapping[str, str], rev: str = "0") -> Snapshot:
 
 def findings(base: Mapping[str, str], head: Mapping[str, str]) -> tuple[Finding, ...]:
     """What all rules together find."""
-    return analyze(snapshot(base, "a"), snapshot(head, "b")).findings
+    return analysis(base, head).findings
 
 
 def read(path: Path) -> Case:

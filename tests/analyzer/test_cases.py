@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 import analyzer.rules
-from analyzer import analyze
 from analyzer.model import Finding
 from analyzer.rules import RULES, Rule
-from tests.analyzer.cases import CASES, FOLDER, Case, Want, shown, snapshot
+from tests.analyzer.cases import CASES, FOLDER, Case, Want, analysis, shown
 
 RULE_FILES = Path(analyzer.rules.__file__).parent
 HEADINGS = ["What it finds", "Why it matters on Windows", "Example", "What to do", "Not reported"]
@@ -27,7 +26,7 @@ def _parameter(case: Case) -> object:
 
 @pytest.mark.parametrize("case", [_parameter(case) for case in CASES])
 def test_the_findings_are_those_that_the_case_wants(case: Case) -> None:
-    found = list(analyze(snapshot(case.base, "a"), snapshot(case.head, "b")).findings)
+    found = list(analysis(case.base, case.head).findings)
     missing: list[Want] = []
     for want in case.wants:
         match = next((finding for finding in found if want.matches(finding)), None)
@@ -48,7 +47,7 @@ def test_a_case_says_what_it_shows_and_all_of_it_is_go(case: Case) -> None:
     assert len(case.prose.split()) >= 10
     assert {name.partition("/")[0] for name in case.files} <= {"both", "base", "head"}
     assert case.base != case.head
-    assert analyze(snapshot(case.base, "a"), snapshot(case.head, "b")).complete
+    assert analysis(case.base, case.head).complete
     assert {want.rule for want in case.wants} <= {rule.id for rule in RULES}
 
 

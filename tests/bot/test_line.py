@@ -511,7 +511,7 @@ async def test_a_refusal_is_no_answer_to_the_next_event(line: Line) -> None:
 async def test_a_bug_of_ours_is_confessed_in_grey(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[int] = []
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         tried.append(1)
         raise ZeroDivisionError
 
@@ -548,10 +548,10 @@ async def test_a_job_that_fails_does_not_stop_the_others(line: Line, monkeypatch
     real = bot.worker.analyze
     bad, good = await line.open(LOST), await line.open(LOST_MORE)
 
-    def fail_for_one(base: Any, head: Any, options: Any) -> Any:
+    def fail_for_one(base: Any, head: Any, options: Any, around: Any) -> Any:
         if head.rev == bad.head:
             raise ZeroDivisionError
-        return real(base, head, options)
+        return real(base, head, options, around)
 
     monkeypatch.setattr(bot.worker, "analyze", fail_for_one)
     monkeypatch.setattr(bot.queue, "RETRIES", 1)
