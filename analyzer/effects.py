@@ -19,6 +19,7 @@ _BUILDS_ERROR = re.compile(
 )
 _NAMES_ERROR = re.compile(r"^(?:err|Err|E[A-Z]{3,})|(?:Err|Error)$|[Uu]nsupported|[Nn]ot(?:Supported|Implemented)")
 _SPACE = re.compile(r"\s+")
+_COMMENT = re.compile(r"\"(?:\\.|[^\"\\\n])*\"|`[^`]*`|'(?:\\.|[^'\\\n])*'|//[^\n]*|/\*.*?\*/", re.DOTALL)
 _LEAVES = {"return_statement", "continue_statement", "break_statement", "goto_statement"}
 _INTO = {"if_statement", "block", "for_statement", "statement_list", "labeled_statement"}
 
@@ -214,5 +215,10 @@ def refuses_all(statements: Sequence[Node]) -> bool:
 
 
 def one_line(source: str) -> str:
-    """A text with every run of white space as one space."""
-    return _SPACE.sub(" ", source).strip()
+    """A text without comments, and with every run of white space as one space."""
+    return _SPACE.sub(" ", _COMMENT.sub(_no_comment, source)).strip()
+
+
+def _no_comment(match: re.Match[str]) -> str:
+    """What a token becomes: nothing when it is a comment, itself when it is a text that may look like one."""
+    return " " if match[0].startswith("/") else match[0]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
+from analyzer.effects import one_line
 from analyzer.guards import Effect, Guard, guards, work_of
 from analyzer.parity import View
 from analyzer.skips import Runs, TestState
@@ -184,7 +185,7 @@ def _was_away(function: _Function, guard: Guard) -> bool:
 def _refused_before(base: Symbol, guard: Guard) -> bool:
     """Whether base refused the same everywhere, with the same words or after the same question: then only Linux gains."""
     worded = [refusal for refusal in guard.refused if '"' in refusal or "`" in refusal]
-    before = " ".join(base.source.decode(errors="replace").split())
+    before = one_line(base.source.decode(errors="replace"))
     same_words = bool(worded) and all(refusal in before for refusal in worded)
     return same_words or (bool(guard.asked) and all(f"if {c} {{ return " in before for c in guard.asked))
 
@@ -194,7 +195,7 @@ def _only_reference(view: View) -> str:
     sources = (
         f.source.content for f in view.package.files.values() if f.on_reference and not f.on_target and not f.is_test
     )
-    return " ".join(b" ".join(sources).decode(errors="replace").split())
+    return one_line(b"\n".join(sources).decode(errors="replace"))
 
 
 def _still_done(function: _Function, guard: Guard, own: frozenset[str]) -> bool:

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 
 from analyzer.diff import Diff, PackageChange
+from analyzer.effects import one_line
 from analyzer.guards import refused, unsupported
 from analyzer.model import Finding, Level
 from analyzer.parity import View, names_linux_concept
@@ -65,7 +66,7 @@ def _own(view: View, name: str) -> Symbol | None:
 
 def _refuses_less(old: Symbol | None, new: Symbol) -> bool:
     """Whether a refusal went as one came: then less is refused, or the same in other words."""
-    source = " ".join(new.source.decode(errors="replace").split())
+    source = one_line(new.source.decode(errors="replace"))
     return old is not None and any(refusal.text not in source for refusal in refused(old))
 
 
@@ -74,7 +75,7 @@ def _refused_before(refusal: str, change: PackageChange) -> bool:
     for file in change.base.package.files.values():
         if not file.on_target or file.is_test:
             continue
-        source = " ".join(file.source.content.decode(errors="replace").split())
+        source = one_line(file.source.content.decode(errors="replace"))
         if refusal in source:
             return True
     olds = (s for s in change.base.package.target.values() if s.declaration.is_function)
@@ -88,7 +89,7 @@ def _heads(change: PackageChange) -> set[bytes]:
 
 def _linux_refuses(refusal: str, name: str, change: PackageChange) -> bool:
     twin = change.head.package.reference.get(name)
-    return twin is not None and refusal in " ".join(twin.source.decode(errors="replace").split())
+    return twin is not None and refusal in one_line(twin.source.decode(errors="replace"))
 
 
 def _is_check(name: str, change: PackageChange) -> bool:
