@@ -1,10 +1,12 @@
 """What holds for every test: nothing but this machine is spoken to; and snapshots of what people read."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 LOCAL = ("127.", "::1", "localhost")
@@ -19,6 +21,16 @@ def _stay_here(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_stay_here)
+
+# How fast this machine is just now is no property of what is tested. CI says the same of the same commit; elsewhere each
+# run looks at other examples.
+hypothesis.settings.register_profile(
+    "any machine",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("any machine")
 
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import aiohttp
-import hypothesis
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
@@ -25,12 +24,6 @@ APP_ID = 4242
 INSTALLATION = 7
 NAME = "Example/Berth"
 WEBHOOK_SECRET = "a webhook secret"
-
-# How fast this machine is just now is no property of what is tested.
-hypothesis.settings.register_profile(
-    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("any machine")
 
 
 class Keys(NamedTuple):
