@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from analyzer import suppress
+from analyzer import reading, suppress
 from analyzer.around import wanted
 from analyzer.diff import Diff, compare
 from analyzer.model import (
@@ -21,8 +21,10 @@ from analyzer.model import (
 )
 from analyzer.names import in_words_of
 from analyzer.parity import Revision, View
+from analyzer.reading import DepthOf
 from analyzer.rules import RULES
 from analyzer.symbols import directory, packages
+from analyzer.syntax import UNREAD
 
 __all__ = ["analyze", "scan", "wanted"]
 
@@ -60,7 +62,14 @@ def analyze(base: Snapshot, head: Snapshot, options: Options | None = None, arou
         findings,
         sum((change.base.parity().score for change in diff.packages), Score()),
         sum((change.head.parity().score for change in diff.packages), Score()),
-        tuple(sorted({*_unreadable(base, head), *(around.unreadable if around else ())})),
+        tuple(
+            sorted(
+                {
+                    *_unreadable(options, reading.of_a_change(base, head), base, head),
+                    *(around.unreadable if around else ()),
+                }
+            )
+        ),
         options,
     )
 
@@ -136,13 +145,15 @@ def _tagged(platform: Platform, tags: set[str]) -> Platform:
 def scan(snapshot: Snapshot, options: Options | None = None) -> Parity:
     """The Windows support of one revision, package by package."""
     options = options or Options()
-    revision = Revision(packages(snapshot, options), options)
+    revision = Revision(packages(snapshot, options, reading.of_a_table), options)
     views = {where: View(package, revision) for where, package in revision.packages.items()}
     tables = [view.parity() for view in views.values()]
     tables = [table for table in tables if table.symbols]
     total = sum((table.score for table in tables), Score())
     accepting = suppress.stale(views, options.policy, (rule.id for rule in RULES))
-    return Parity(snapshot.rev, total, tuple(tables), _unreadable(snapshot), options, accepting)
+    return Parity(
+        snapshot.rev, total, tuple(tables), _unreadable(options, reading.of_a_table, snapshot), options, accepting
+    )
 
 
 def _verdict(findings: tuple[Finding, ...]) -> Verdict:
@@ -155,13 +166,14 @@ def _verdict(findings: tuple[Finding, ...]) -> Verdict:
     return "improved" if better else "unchanged"
 
 
-def _unreadable(*snapshots: Snapshot) -> tuple[Unreadable, ...]:
+def _unreadable(options: Options, depth_of: DepthOf, *snapshots: Snapshot) -> tuple[Unreadable, ...]:
     """What a snapshot lacks, and the files that are Go only in part."""
     found = {entry for snapshot in snapshots for entry in snapshot.unreadable}
     for snapshot in snapshots:
-        for package in packages(snapshot, Options()).values():
-            for file in package.files.values():
-                if file.facts.broken_line:
-                    reason = f"not Go from line {file.facts.broken_line} on; analysed as far as it parses"
-                    found.add(Unreadable(file.path, reason))
+        for path, facts in reading.facts(snapshot.files.values(), depth_of, options.reader).items():
+            if facts is UNREAD:
+                found.add(Unreadable(path, "not analysed: too much of what stands before it is no Go"))
+            elif facts.broken_line:
+                reason = f"not Go from line {facts.broken_line} on; analysed as far as it parses"
+                found.add(Unreadable(path, reason))
     return tuple(sorted(found))

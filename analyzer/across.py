@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from analyzer.imports import Modules, find_modules, imports_of, qualified_uses, seem_imported, unix_only
 from analyzer.model import Around, Place, Snapshot, SourceFile
 from analyzer.platforms import UNIX_GOOS
+from analyzer.reading import outlined
 from analyzer.spaces import Space, Spaces, obscure, spaces
 from analyzer.symbols import GoFile, Package, directory, packages
 from analyzer.undefined import Found, Missing, Undefined, exported, in_order, merge, specific
@@ -134,7 +135,8 @@ class Repository:
             return {}
         files = self._diff.around.files
         hit = self._importers(files.values()) | self._imported
-        return packages(Snapshot("", {p: f for p, f in files.items() if directory(p) in hit}), self._diff.options)
+        near = Snapshot("", {p: f for p, f in files.items() if directory(p) in hit})
+        return packages(near, self._diff.options, outlined)
 
     def _importers(self, files: Iterable[SourceFile]) -> set[str]:
         """The directories in which a file says the path of a package that lost something."""

@@ -5,7 +5,8 @@ tags are satisfied). tests/analyzer/test_constraint.py compares all of it with t
 """
 
 import unicodedata
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from analyzer.model import Platform
 from analyzer.platforms import (
@@ -30,29 +31,25 @@ _SPACES_TO_ONE = str.maketrans(dict.fromkeys(_SPACE, " "))
 _BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class Tag:
+class Tag(Struct, frozen=True, tag=True):
     """One word: a GOOS, a GOARCH, ``unix``, ``cgo``, a release, or a custom tag."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(Struct, frozen=True, tag=True):
     """Negation."""
 
     operand: "Expr"
 
 
-@dataclass(frozen=True, slots=True)
-class And:
+class And(Struct, frozen=True, tag=True):
     """All of them."""
 
     operands: tuple["Expr", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Or:
+class Or(Struct, frozen=True, tag=True):
     """Any of them."""
 
     operands: tuple["Expr", ...]
@@ -65,8 +62,7 @@ class ConstraintError(ValueError):
     """A //go:build line that Go refuses; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderConstraint:
+class HeaderConstraint(Struct, frozen=True):
     """The constraint that counts in a file.
 
     Attributes:

@@ -10,6 +10,7 @@ from analyzer.across import Repository, find_undefined
 from analyzer.model import Around, Options, Snapshot
 from analyzer.pairs import GuardChanges, TestChanges, pair_guards, pair_tests
 from analyzer.parity import Revision, View
+from analyzer.reading import of_a_change
 from analyzer.symbols import GoFile, Package, Symbol, directory, packages
 from analyzer.undefined import PackageSides, Undefined
 from analyzer.vendored import VendorLoss, find_vendor_losses
@@ -223,7 +224,8 @@ def compare(base: Snapshot, head: Snapshot, options: Options, around: Around | N
     Returns:
         The packages in which something differs.
     """
-    old, new = packages(base, options), packages(head, options)
+    deep = of_a_change(base, head)
+    old, new = packages(base, options, deep), packages(head, options, deep)
     then, now = Revision(old, options), Revision(new, options)
     renames = _renames(base, head)
     moved = _moved_directories(old, new, renames)

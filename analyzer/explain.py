@@ -12,6 +12,7 @@ from analyzer.files import builds
 from analyzer.model import Options, Place, Platform, Snapshot, Status, Stub, SymbolParity
 from analyzer.names import platform_name
 from analyzer.parity import Revision, View, comments, linux_concept
+from analyzer.reading import outlined
 from analyzer.rules.wording import STUB_WORDS
 from analyzer.symbols import GoFile, Package, Symbol, packages
 from analyzer.ways import Body, Outcome, Ways
@@ -92,7 +93,7 @@ def explain(snapshot: Snapshot, wanted: str, options: Options | None = None) -> 
         options: the platforms.
     """
     options = options or Options()
-    revision = Revision(packages(snapshot, options), options)
+    revision = Revision(packages(snapshot, options, outlined), options)
     found = []
     for where, name in matching(revision.packages, wanted):
         package = revision.packages[where]
@@ -117,7 +118,7 @@ def suggestions(snapshot: Snapshot, wanted: str, options: Options | None = None)
     """Names like one that there is not, as ``explain`` takes them."""
     folder, colon, name = wanted.rpartition(":")
     names: dict[str, str] = {}
-    for where, package in packages(snapshot, options or Options()).items():
+    for where, package in packages(snapshot, options or Options(), outlined).items():
         for symbol in (*package.target, *package.reference):
             for spelling in (symbol, symbol.rpartition(".")[2]):
                 names.setdefault(spelling.lower(), f"{where}:{symbol}")

@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from analyzer import syntax
+from analyzer import reading
 from analyzer.files import builds
 from analyzer.model import Platform, Snapshot
+from analyzer.reading import Reader
 from analyzer.symbols import directory
 from analyzer.syntax import Facts
 
@@ -20,17 +21,18 @@ class DirectoryListing:
     symbols: dict[str, list[str]]
 
 
-def list_files(snapshot: Snapshot, systems: Sequence[str]) -> Iterator[DirectoryListing]:
+def list_files(snapshot: Snapshot, systems: Sequence[str], reader: Reader | None = None) -> Iterator[DirectoryListing]:
     """A listing for each directory that has a .go file, sorted by directory.
 
     Args:
         snapshot: the revision.
         systems: values of GOOS; each is taken on amd64 with cgo on and without custom tags.
+        reader: what reads the files.
     """
     by_dir: dict[str, list[str]] = defaultdict(list)
     for path in sorted(snapshot.files):
         by_dir[directory(path)].append(path)
-    facts = {path: syntax.read(file.content) for path, file in snapshot.files.items()}
+    facts = reading.facts(snapshot.files.values(), reading.of_a_table, reader)
     for where, paths in sorted(by_dir.items()):
         files: dict[str, list[str]] = {}
         symbols: dict[str, list[str]] = {}

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from analyzer.reading import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +138,19 @@ class Around:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to compare: the platform that is judged and the one it is judged by; and what the project accepts."""
+    """What to compare: the platform that is judged and the one it is judged by; and what the project accepts.
+
+    Attributes:
+        target: the platform that is judged.
+        reference: the one it is judged by.
+        policy: what the project accepts.
+        reader: what reads files; None for one that knows only what this process has read. It changes no answer.
+    """
 
     target: Platform = WINDOWS
     reference: Platform = LINUX
     policy: Policy = field(default_factory=Policy)
+    reader: "Reader | None" = field(default=None, compare=False, repr=False)
 
 
 class Stub(StrEnum):

@@ -92,7 +92,7 @@ class View:
     def shared(self, name: str) -> bool:
         """Whether one declaration serves both platforms."""
         mine, twin = self.package.target.get(name), self.package.reference.get(name)
-        return mine is not None and twin is not None and mine.place == twin.place
+        return mine is not None and twin is not None and (mine is twin or mine.place == twin.place)
 
     def body(self, name: str) -> Body | None:
         """What the symbol is on the target; None when it is not there. Of shared code, what the target reaches counts."""

@@ -3,15 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
-from analyzer import syntax
+from analyzer import reading
 from analyzer.files import builds, custom_tags
 from analyzer.model import Options, Place, Snapshot, SourceFile
+from analyzer.reading import DepthOf
 from analyzer.syntax import Declaration, Facts
-
-# Facts of this many blobs are kept: two revisions of a large repository (moby has 2,200 Go files outside vendor).
-CACHED_FILES = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +84,16 @@ def directory(path: str) -> str:
     return path.rpartition("/")[0] or "."
 
 
-def packages(snapshot: Snapshot, options: Options) -> dict[str, Package]:
+def packages(snapshot: Snapshot, options: Options, depth_of: DepthOf = reading.whole) -> dict[str, Package]:
     """The packages of a snapshot by directory, sorted."""
     by_dir: dict[str, list[GoFile]] = defaultdict(list)
+    facts = reading.facts(snapshot.files.values(), depth_of, options.reader)
     for path in sorted(snapshot.files):
-        by_dir[directory(path)].append(_go_file(snapshot.files[path], options))
+        by_dir[directory(path)].append(_go_file(snapshot.files[path], facts[path], options))
     return {where: _package(where, files) for where, files in sorted(by_dir.items())}
 
 
-def _go_file(source: SourceFile, options: Options) -> GoFile:
-    facts = _facts(_Blob(source.blob, source.content))
+def _go_file(source: SourceFile, facts: Facts, options: Options) -> GoFile:
     name = source.path.rpartition("/")[2]
     tags = options.target.tags | custom_tags(facts.constraint)
     return GoFile(
@@ -109,41 +106,20 @@ def _go_file(source: SourceFile, options: Options) -> GoFile:
 
 
 def _package(where: str, files: list[GoFile]) -> Package:
-    code = [file for file in files if not file.is_test]
+    code = [(file, [Symbol(d, file) for d in file.facts.declarations]) for file in files if not file.is_test]
     return Package(
         where,
         {file.path: file for file in files},
-        _symbols(file for file in code if file.on_target),
-        _symbols(file for file in code if file.on_reference),
+        _symbols(symbols for file, symbols in code if file.on_target),
+        _symbols(symbols for file, symbols in code if file.on_reference),
         tuple(Symbol(d, file) for file in files if file.is_test for d in file.facts.declarations),
     )
 
 
-def _symbols(files: Iterable[GoFile]) -> dict[str, Symbol]:
+def _symbols(files: Iterable[list[Symbol]]) -> dict[str, Symbol]:
     """By name. Of a name that is declared twice, which Go refuses, the first counts."""
     found: dict[str, Symbol] = {}
-    for file in files:
-        for declaration in file.facts.declarations:
-            found.setdefault(declaration.name, Symbol(declaration, file))
+    for symbols in files:
+        for symbol in symbols:
+            found.setdefault(symbol.declaration.name, symbol)
     return found
-
-
-class _Blob:
-    """A cache key: git's object id stands for the content."""
-
-    __slots__ = ("content", "id")
-
-    def __init__(self, blob: str, content: bytes) -> None:
-        self.id = blob
-        self.content = content
-
-    def __hash__(self) -> int:
-        return hash(self.id)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Blob) and self.id == other.id
-
-
-@lru_cache(maxsize=CACHED_FILES)
-def _facts(blob: _Blob) -> Facts:
-    return syntax.read(blob.content)

@@ -2,17 +2,21 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
-from tree_sitter import Node
+from msgspec import Struct
+from tree_sitter import Node, Tree
 
 from analyzer import grammar
 from analyzer.constraint import HeaderConstraint, header_constraint
 from analyzer.grammar import SPECS
 from analyzer.model import SymbolKind
+from analyzer.outline import Depth, Outline, header, outline
 
-parse = grammar.parse
+# Trees of this many declarations are kept: each platform, each rule and each side of a comparison looks at the same ones.
+KEPT_TREES = 1024
+MAX_KEPT_BYTES = 16 * 1024
 
 _SPACE = re.compile(r"\s+")
 _TEST_LIBRARIES = {
@@ -25,8 +29,7 @@ _TEST_LIBRARIES = {
 _NO_STATEMENTS = {"comment", "empty_statement"}
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(Struct, frozen=True, gc=False):
     """A declaration at package level.
 
     Attributes:
@@ -67,8 +70,7 @@ class Import(NamedTuple):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What a file says of itself.
 
     Attributes:
@@ -77,7 +79,8 @@ class Facts:
         imports: in the order of the file.
         declarations: in the order of the file; ``init`` and ``_`` are left out, Go does not declare them.
         inits: the ``init`` functions, which run merely because the file is built.
-        broken_line: the first line that is not Go; None when all of it parses.
+        broken_line: the first line that is not Go; None when all that was read of it parses.
+        depth: how much of it was read.
     """
 
     package: str
@@ -86,6 +89,7 @@ class Facts:
     declarations: tuple[Declaration, ...]
     inits: tuple[Declaration, ...]
     broken_line: int | None
+    depth: Depth = Depth.WHOLE
 
     @property
     def helps_tests(self) -> bool:
@@ -98,9 +102,21 @@ class Facts:
         return bool(self.inits) or any(i.name == "_" for i in self.imports)
 
 
+UNREAD = Facts("", None, (), (), (), 1)
+"""Of a file that was not read at all."""
+
+
 def text(node: Node | None) -> str:
     """The source text of a node; "" for None."""
     return (node.text or b"").decode(errors="replace") if node else ""
+
+
+def parse(source: bytes) -> Tree:
+    """The tree of a declaration with a package clause before it."""
+    return _kept(source) if len(source) <= MAX_KEPT_BYTES else grammar.parse(source)
+
+
+_kept = lru_cache(maxsize=KEPT_TREES)(grammar.parse)
 
 
 def statements(block: Node | None) -> Iterator[Node]:
@@ -112,27 +128,40 @@ def statements(block: Node | None) -> Iterator[Node]:
             yield child
 
 
-def read(source: bytes) -> Facts:
+def read(source: bytes, depth: Depth = Depth.WHOLE) -> Facts:
     """The facts of one file.
 
     Args:
         source: the file as it stands in git, with or without a byte order mark.
+        depth: how much of it is asked for.
 
     Returns:
         Everything that could be read; ``broken_line`` says whether that is all.
     """
-    root = parse(source).root_node
-    package, imports, declarations = "", [], []
+    if depth is Depth.HEADER:
+        found = _facts(source, Outline(header(source)), depth)
+        return found if found.broken_line is None else read(source, Depth.OUTLINE)
+    if depth is Depth.OUTLINE:
+        found = _facts(source, outline(source), depth)
+        return found if found.broken_line is None else read(source)
+    return _facts(source, Outline(source), depth)
+
+
+def _facts(source: bytes, part: Outline, depth: Depth) -> Facts:
+    """What a part of a source says. Where only the part is no Go, the whole has to be read."""
+    root = grammar.parse(part.text).root_node
+    package, imports = "", list[Import]()
+    declarations = list[Declaration]()
     for node in root.named_children:
         if node.type == "package_clause":
             package = package or text(next(iter(node.named_children), None))
         elif node.type == "import_declaration":
             imports += _imports(node)
         else:
-            declarations += _declared(node)
+            declarations += _declared(node, part)
     inits = tuple(d for d in declarations if d.name == "init" and d.kind == "func")
     kept = tuple(d for d in declarations if d.name not in {"init", "_"} and not d.name.endswith("._"))
-    return Facts(package, header_constraint(source), tuple(imports), kept, inits, grammar.broken_line(root))
+    return Facts(package, header_constraint(source), tuple(imports), kept, inits, grammar.broken_line(root), depth)
 
 
 def _imports(node: Node) -> list[Import]:
@@ -145,21 +174,21 @@ def _imports(node: Node) -> list[Import]:
     ]
 
 
-def _declared(node: Node) -> list[Declaration]:
+def _declared(node: Node, part: Outline) -> list[Declaration]:
     """The declarations of one top-level node: none for a comment, several for a group."""
     match node.type:
         case "function_declaration":
-            return [_function(node, text(node.child_by_field_name("name")), "func")]
+            return [_function(node, text(node.child_by_field_name("name")), "func", part)]
         case "method_declaration":
             receiver = receiver_type(node)
             name = f"{receiver}.{text(node.child_by_field_name('name'))}"
-            return [_function(node, name, "method")] if receiver else []
+            return [_function(node, name, "method", part)] if receiver else []
         case "type_declaration":
-            return [_plain(spec, text(spec.child_by_field_name("name")), "type") for spec in _specs(node)]
+            return [_plain(spec, text(spec.child_by_field_name("name")), "type", part) for spec in _specs(node)]
         case "const_declaration":
-            return _named_values(node, "const")
+            return _named_values(node, "const", part)
         case "var_declaration":
-            return _named_values(node, "var")
+            return _named_values(node, "var", part)
         case _:
             return []
 
@@ -177,20 +206,21 @@ def _specs(node: Node) -> list[Node]:
     return found
 
 
-def _named_values(node: Node, kind: SymbolKind) -> list[Declaration]:
+def _named_values(node: Node, kind: SymbolKind, part: Outline) -> list[Declaration]:
     return [
-        _plain(spec, text(name), kind)
+        _plain(spec, text(name), kind, part)
         for spec in _specs(node)
         for name in spec.children_by_field_name("name")
         if name.type == "identifier" and text(name) != "_"
     ]
 
 
-def _plain(node: Node, name: str, kind: SymbolKind) -> Declaration:
-    return Declaration(name, kind, node.start_point.row + 1, node.end_point.row + 1, node.start_byte, node.end_byte)
+def _plain(node: Node, name: str, kind: SymbolKind, part: Outline) -> Declaration:
+    start, end = part.offset(node.start_byte), part.offset(node.end_byte)
+    return Declaration(name, kind, node.start_point.row + 1, node.end_point.row + 1, start, end)
 
 
-def _function(node: Node, name: str, kind: SymbolKind) -> Declaration:
+def _function(node: Node, name: str, kind: SymbolKind, part: Outline) -> Declaration:
     parameters = _types(node.child_by_field_name("parameters"))
     result = node.child_by_field_name("result")
     results = _types(result) if result is not None and result.type == "parameter_list" else _one_line(text(result))
@@ -199,8 +229,8 @@ def _function(node: Node, name: str, kind: SymbolKind) -> Declaration:
         kind,
         node.start_point.row + 1,
         node.end_point.row + 1,
-        node.start_byte,
-        node.end_byte,
+        part.offset(node.start_byte),
+        part.offset(node.end_byte),
         f"({parameters}) ({results})" if results else f"({parameters})",
         node.child_by_field_name("body") is not None,
     )

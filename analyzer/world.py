@@ -16,9 +16,16 @@ class World:
     def __init__(self, packages: Mapping[str, Package]) -> None:
         self.packages = packages
         self.module = module_path(packages.values())
+        self._imported: dict[tuple[str, str], Package | None] = {}
 
     def imported(self, file: GoFile, name: str) -> Package | None:
         """The package that a file means by a name (``errdefs`` in ``errdefs.ErrNotFound``), if it is held."""
+        key = file.path, name
+        if key not in self._imported:
+            self._imported[key] = self._find(file, name)
+        return self._imported[key]
+
+    def _find(self, file: GoFile, name: str) -> Package | None:
         for path, alias in file.facts.imports:
             if alias == name or not alias:
                 package = self.packages.get(self.directory(path) or "")

@@ -11,6 +11,7 @@ from rich.console import Console
 from analyzer.model import Options, Place, Snapshot, SourceFile, Status, Stub
 from analyzer.names import platform_name
 from analyzer.parity import Revision, View
+from analyzer.reading import outlined
 from analyzer.symbols import directory, packages
 from bot.ids import Sha
 from bot.past import Change, Past
@@ -138,7 +139,7 @@ class History:
         known = {path: self._file(path, blob) for path, blob in files.items()}
         if not any(self._bare in self._declared(path, blob) for path, blob in files.items()):
             return State()
-        found = packages(Snapshot(rev, known), self._options)
+        found = packages(Snapshot(rev, known), self._options, outlined)
         twins = [side.get(self._name) for side in (found[folder].target, found[folder].reference)]
         bodies = [symbol.source for symbol in twins if symbol is not None]
         if not bodies:
@@ -146,7 +147,7 @@ class History:
         self._names = {self._bare, *(word for body in bodies for word in _WORD.findall(body.partition(b"{")[2]))}
         for other in self._imported(rev, found[folder].files.values()):
             known |= {path: self._file(path, blob) for path, blob in self._source.go_files(rev, other).items()}
-        every = packages(Snapshot(rev, known), self._options)
+        every = packages(Snapshot(rev, known), self._options, outlined)
         parity = View(every[folder], Revision(every, self._options)).status(self._name)
         return State(parity.status, parity.stub, parity.windows or parity.linux)
 
