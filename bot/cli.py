@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from analyzer.model import Options
+    from bot.facts import FactsStore
     from bot.ids import Sha
     from bot.repo_config import RepoConfig
     from bot.source import LocalRepository
@@ -66,14 +67,16 @@ RepoOption = Annotated[
 
 def main() -> None:
     """The console script: runs a command, and turns what a user can mend into one clear line."""
-    from bot.source import SourceError
-
     try:
         app()
-    except SourceError as error:
-        fail(str(error))
     except BrokenPipeError:
         sys.stderr.close()
+    except Exception as error:
+        from bot.source import SourceError  # not before it is needed: it brings git and the whole analyzer
+
+        if not isinstance(error, SourceError):
+            raise
+        fail(str(error))
 
 
 def fail(message: str) -> NoReturn:
@@ -129,7 +132,7 @@ def diff(
     before = source.merge_base(old, new) if merge_base else old
     config = _settings(source, before)
     snapshots = source.snapshots(before, new)
-    options = config.options(_today())
+    options = config.options(_today(), _reader())
     analysis = analyze(*snapshots, options, around(source, *snapshots, options))
     show(analysis, format.value, Console(emoji=False), sources(*snapshots), config=config, actions=Actions.from_env())
     bad = FAILS[fail_on.value if fail_on else config.fail_on]
@@ -147,6 +150,17 @@ def _settings(source: "LocalRepository", rev: "Sha") -> "RepoConfig":
     if config.problems:
         _complain("so the defaults hold")
     return config
+
+
+def _reader() -> "FactsStore":
+    """Reads files, and knows those that it has read before."""
+    from bot.config import ConfigError, cache_folder
+    from bot.facts import FactsStore
+
+    try:
+        return FactsStore(cache_folder())
+    except ConfigError as error:
+        fail(str(error))
 
 
 def _today() -> "date":
@@ -173,7 +187,7 @@ def scan(
 
     source = LocalRepository(repo)
     commit = source.resolve(rev)
-    options = _settings(source, commit).options(_today())
+    options = _settings(source, commit).options(_today(), _reader())
     parity = scan_snapshot(source.snapshot(commit), options)
     if format is ScanFormat.JSON:
         typer.echo(json.dumps(parity_json(parity)))
@@ -206,7 +220,7 @@ def files(
     if unknown or not systems:
         fail(f"unknown GOOS {', '.join(unknown) or goos!r}; Go knows {', '.join(sorted(KNOWN_GOOS))}")
     source = LocalRepository(repo)
-    for line in list_files(source.snapshot(source.resolve(rev)), systems):
+    for line in list_files(source.snapshot(source.resolve(rev)), systems, _reader()):
         typer.echo(json.dumps({"dir": line.dir, "files": line.files, "symbols": line.symbols}))
 
 
@@ -235,7 +249,7 @@ def explain(
         fail(f"there is no rule {what}{_did_you_mean(what, list(PAGES))}")
     source = LocalRepository(repo)
     commit = source.resolve(rev)
-    options = _settings(source, commit).options()
+    options = _settings(source, commit).options(reader=_reader())
     snapshot = source.snapshot(commit)
     found = explanations(snapshot, what, options)
     if not found:
@@ -272,7 +286,7 @@ def blame(
 
     source = Past(repo)
     commit = source.resolve(rev)
-    options = _settings(source, commit).options()
+    options = _settings(source, commit).options(reader=_reader())
     folder, name = _one_symbol(source, commit, symbol, options)
     with _progress() as progress:
         events = History(source, options, name, progress).events(commit, folder)
@@ -287,13 +301,14 @@ def blame(
 def _one_symbol(source: "LocalRepository", commit: "Sha", wanted: str, options: "Options") -> tuple[str, str]:
     """The folder and the full name of what is meant. With a folder it need not be there any more."""
     from analyzer.explain import matching, suggestions
+    from analyzer.reading import outlined
     from analyzer.symbols import packages
 
     folder, colon, name = wanted.rpartition(":")
     if colon:
         return folder.strip("/ ").removeprefix("./") or ".", name.strip()
     snapshot = source.snapshot(commit)
-    found = matching(packages(snapshot, options), wanted)
+    found = matching(packages(snapshot, options, outlined), wanted)
     if not found:
         near = _listed(suggestions(snapshot, wanted, options))
         fail(f"no symbol {wanted} at {commit[:12]}{near}\nOf what is gone, name the folder too: dir:{wanted}")

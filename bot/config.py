@@ -64,6 +64,11 @@ SETTINGS = (
     Setting("WINPARITY_WEBHOOK_SECRET_OLD", "", "The former secret, accepted too while it is being changed."),
     Setting("REDIS_URL", "embedded", "Redis or Valkey 6.2+; without it a Valkey is started in the data folder."),
     Setting("WINPARITY_DATA_DIR", "~/.local/state/winparity", "Where clones and the embedded Valkey's data live."),
+    Setting(
+        "WINPARITY_CACHE",
+        "on",
+        "`off`: keep nothing on disk of what files say; else it is in the data folder, or in ~/.cache/winparity.",
+    ),
     Setting("HOST", "0.0.0.0", "The address to listen on."),  # noqa: S104 - a container's port is published by its host
     Setting("PORT", "8080", "The port to listen on."),
     Setting("WINPARITY_CONCURRENCY", "4", "Jobs that one worker process runs at a time."),
@@ -85,6 +90,7 @@ class Settings:
     webhook_secrets: tuple[Secret, ...]
     redis_url: Secret | None = None
     data_dir: Path = field(default_factory=lambda: default_data_dir({}))
+    cache: Literal["on", "off"] = "on"
     host: str = "0.0.0.0"  # noqa: S104 - see SETTINGS
     port: int = 8080
     concurrency: int = 4
@@ -106,6 +112,7 @@ class Settings:
         key = reader.private_key()
         secrets = [reader.required("WINPARITY_WEBHOOK_SECRET"), environ.get("WINPARITY_WEBHOOK_SECRET_OLD", "")]
         comment = reader.choice("WINPARITY_COMMENT", "never", "regressions", "findings", "always")
+        cache = reader.choice("WINPARITY_CACHE", "on", "off")
         log = reader.choice("WINPARITY_LOG", "console", "json")
         settings = cls(
             app_id,
@@ -113,6 +120,7 @@ class Settings:
             tuple(Secret(secret) for secret in secrets if secret),
             reader.redis_url(),
             default_data_dir(environ),
+            cache,  # type: ignore[arg-type] # choice() returns one of the words given
             environ.get("HOST") or "0.0.0.0",  # noqa: S104 - see SETTINGS
             reader.number("PORT", int, least=0, most=MAX_PORT),
             reader.number("WINPARITY_CONCURRENCY", int, least=1),
@@ -161,6 +169,24 @@ def default_data_dir(environ: Mapping[str, str]) -> Path:
         return Path(environ["WINPARITY_DATA_DIR"]).absolute()
     state = Path(environ.get("XDG_STATE_HOME", ""))
     return (state if state.is_absolute() else Path.home() / ".local" / "state") / "winparity"
+
+
+def cache_folder(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Where the command line keeps what it knows of files: in the XDG cache folder. None when it is to keep nothing.
+
+    Raises:
+        ConfigError: WINPARITY_CACHE is neither on nor off.
+    """
+    reader = _Reader(environ)
+    if reader.choice("WINPARITY_CACHE", "on", "off") == "off":
+        return None
+    if reader.problems:
+        raise ConfigError("\n".join(reader.problems))
+    cache = Path(environ.get("XDG_CACHE_HOME", ""))
+    try:
+        return (cache if cache.is_absolute() else Path.home() / ".cache") / "winparity"
+    except RuntimeError:  # nobody's home
+        return None
 
 
 class _Reader:

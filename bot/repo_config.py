@@ -10,6 +10,7 @@ import yaml
 
 from analyzer.model import Acceptance, Options, Platform, Policy, RuleLevel
 from analyzer.platforms import KNOWN_GOOS
+from analyzer.reading import Reader
 from analyzer.rules import RULES
 from bot.config import Comment
 
@@ -64,14 +65,15 @@ class RepoConfig:
     accept: tuple[Acceptance, ...] = ()
     problems: tuple[Problem, ...] = ()
 
-    def options(self, today: date | None = None) -> Options:
+    def options(self, today: date | None = None, reader: Reader | None = None) -> Options:
         """The analyzer's options.
 
         Args:
             today: by which entries expire; none does when None.
+            reader: what reads files.
         """
         policy = Policy(self.rules, self.accept, today.isoformat() if today else "")
-        return Options(Platform(self.target), Platform(self.reference), policy)
+        return Options(Platform(self.target), Platform(self.reference), policy, reader)
 
 
 # Each kind of value says what is wrong with a node, what a node is worth, and how JSON Schema has it.

@@ -17,10 +17,12 @@ from saq.types import PartialTimersDict
 
 from analyzer import analyze
 from analyzer.model import Analysis
+from analyzer.reading import Reader
 from bot import repo_config, report
 from bot.around import around
 from bot.config import Settings
 from bot.events import PullEvent
+from bot.facts import FactsStore
 from bot.github import BROKEN_WAIT, TIMEOUT, BusyError, GitHub, Installation, Pull, RefusedError
 from bot.ids import Repo, Sha
 from bot.publish import Published, publish
@@ -41,11 +43,12 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What a job needs: the settings, the queue, and the door to GitHub."""
+    """What a job needs: the settings, the queue, the door to GitHub, and what reads files."""
 
     settings: Settings
     jobs: Jobs
     github: GitHub
+    reader: Reader
 
 
 @asynccontextmanager
@@ -58,7 +61,8 @@ async def working(settings: Settings, redis_url: str) -> AsyncIterator[Worker[An
     """
     jobs = Jobs(redis_url)
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
-        line = Line(settings, jobs, GitHub(session, settings))
+        reader = FactsStore(settings.data_dir / "facts" if settings.cache == "on" else None)
+        line = Line(settings, jobs, GitHub(session, settings), reader)
 
         async def start(context: dict[str, Any]) -> None:
             context["line"] = line
@@ -171,7 +175,7 @@ async def _bring_up_to_date(line: Line, github: Installation, event: PullEvent, 
     base = await github.merge_base(pull.base, pull.head)
     mirror = await asyncio.to_thread(_mirror, line.settings, github.repo, await github.token())
     try:
-        analysis, config, edited = await asyncio.to_thread(_analyse, mirror, base, pull.head, event.number)
+        analysis, config, edited = await asyncio.to_thread(_analyse, mirror, base, pull.head, event.number, line.reader)
     except MovedError:
         raise
     except UnreachableError as error:
@@ -191,14 +195,16 @@ def _mirror(settings: Settings, repo: Repo, token: str) -> Mirror:
     return Mirror(settings.data_dir / "mirrors", repo, settings.git_url, token)
 
 
-def _analyse(mirror: Mirror, base: Sha, head: Sha, number: int) -> tuple[Analysis, RepoConfig, tuple[Problem, ...]]:
+def _analyse(
+    mirror: Mirror, base: Sha, head: Sha, number: int, reader: Reader
+) -> tuple[Analysis, RepoConfig, tuple[Problem, ...]]:
     """The analysis, the settings of the base, and what is wrong with those that the pull request brings."""
     mirror.fetch(base, head, number)
     before, after = (mirror.file(rev, repo_config.PATH, repo_config.MAX_BYTES) for rev in (base, head))
     config = repo_config.read(before)
     edited = repo_config.read(after).problems if after != before else ()
     today = datetime.now(UTC).date()
-    options, snapshots = config.options(today), mirror.snapshots(base, head)
+    options, snapshots = config.options(today, reader), mirror.snapshots(base, head)
     return analyze(*snapshots, options, around(mirror, *snapshots, options)), config, edited
 
 

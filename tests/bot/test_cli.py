@@ -84,7 +84,7 @@ SCAN = _object(
 def run(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     """The console script, as installed."""
     command = [str(Path(sys.executable).with_name("winparity")), *words]
-    known = {"PATH": os.environ["PATH"], "COLUMNS": "120", **environment}
+    known = {"PATH": os.environ["PATH"], "COLUMNS": "120", "WINPARITY_CACHE": "off", **environment}
     return subprocess.run(command, capture_output=True, text=True, env=known, cwd=cwd, check=False)
 
 
@@ -405,3 +405,12 @@ def test_every_command_shows_an_example(command: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "Example" in done.stdout
     assert f"winparity {command}" in done.stdout.partition("Example")[2]
+
+
+def test_what_was_read_is_kept_in_the_cache_folder(sample: Path, tmp_path: Path) -> None:
+    words = ("scan", "--repo", str(sample), "main", "--format", "json")
+    first = run(*words, XDG_CACHE_HOME=str(tmp_path), WINPARITY_CACHE="on")
+    assert list((tmp_path / "winparity").glob("facts-*.sqlite"))
+    again = run(*words, XDG_CACHE_HOME=str(tmp_path), WINPARITY_CACHE="on")
+    assert (first.returncode, first.stdout) == (again.returncode, again.stdout) == (0, run(*words).stdout)
+    assert run(*words, WINPARITY_CACHE="maybe").returncode == 2

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bot.config import SETTINGS, ConfigError, Secret, Settings, default_data_dir
+from bot.config import SETTINGS, ConfigError, Secret, Settings, cache_folder, default_data_dir
 from tests.bot.conftest import Keys
 
 README = Path(__file__).parents[2] / "README.md"
@@ -72,6 +72,7 @@ def test_every_setting_is_read(least: dict[str, str], keys: Keys, tmp_path: Path
         "WINPARITY_WEBHOOK_SECRET_OLD": "old",
         "REDIS_URL": "rediss://user:password@redis.example.com:6380/1",
         "WINPARITY_DATA_DIR": str(tmp_path),
+        "WINPARITY_CACHE": "off",
         "HOST": "::1",
         "PORT": "0",
         "WINPARITY_CONCURRENCY": "1",
@@ -92,6 +93,7 @@ def test_every_setting_is_read(least: dict[str, str], keys: Keys, tmp_path: Path
     assert shown == {
         "app_id": 7,
         "data_dir": tmp_path,
+        "cache": "off",
         "host": "::1",
         "port": 0,
         "concurrency": 1,
@@ -245,3 +247,20 @@ def test_the_readme_lists_the_settings() -> None:
     assert [(name.strip("`"), default.strip("`"), meaning) for name, default, meaning in cells[2:]] == [
         (setting.name, setting.default, setting.meaning) for setting in SETTINGS
     ]
+
+
+@pytest.mark.parametrize(
+    ("environ", "folder"),
+    [
+        ({"XDG_CACHE_HOME": "/cache"}, Path("/cache/winparity")),
+        ({"XDG_CACHE_HOME": "relative"}, Path.home() / ".cache" / "winparity"),
+        ({"WINPARITY_CACHE": "off"}, None),
+    ],
+)
+def test_the_command_line_remembers_in_the_cache_folder(environ: dict[str, str], folder: Path | None) -> None:
+    assert cache_folder(environ) == folder
+
+
+def test_a_wrong_word_for_the_cache_is_named() -> None:
+    with pytest.raises(ConfigError, match="WINPARITY_CACHE"):
+        cache_folder({"WINPARITY_CACHE": "maybe"})
