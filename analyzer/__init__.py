@@ -60,8 +60,8 @@ def analyze(base: Snapshot, head: Snapshot, options: Options | None = None, arou
         head.rev,
         _verdict(findings),
         findings,
-        sum((change.base.parity().score for change in diff.packages), Score()),
-        sum((change.head.parity().score for change in diff.packages), Score()),
+        sum((change.base.total for change in diff.packages), Score()),
+        sum((change.head.total for change in diff.packages), Score()),
         tuple(
             sorted(
                 {

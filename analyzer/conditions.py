@@ -44,6 +44,17 @@ class Scope:
         self.names = names
         self._tests = tests
         self._known: dict[str, Truth | str | None] = {}
+        self._saying: dict[tuple[bytes, ...], frozenset[bytes]] = {}
+
+    def saying(self, words: tuple[bytes, ...]) -> frozenset[bytes]:
+        """The names of the functions in whose text one of some words occurs."""
+        if words not in self._saying:
+            self._saying[words] = frozenset(
+                name.encode()
+                for name, symbol in self.names.items()
+                if symbol.declaration.is_function and any(word in symbol.source for word in words)
+            )
+        return self._saying[words]
 
     def truth(self, node: Node | None, local: Mapping[str, Node] | None = None, depth: int = 0) -> Truth:
         """What a condition is worth.

@@ -80,6 +80,10 @@ class PackageChange:
 
     def names(self) -> list[str]:
         """All functions and methods that either side declares on either platform, sorted."""
+        return self._names
+
+    @cached_property
+    def _names(self) -> list[str]:
         sides = (self.base.package, self.head.package)
         symbols = (s for p in sides for table in (p.target, p.reference) for s in table.values())
         return sorted({s.name for s in symbols if s.declaration.is_function})

@@ -1,6 +1,7 @@
 """What each symbol of a package is on the target, and the score: the table behind scan, dashboard and rules."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
@@ -149,13 +150,11 @@ class View:
     @cached_property
     def _target_words(self) -> frozenset[bytes]:
         """Every identifier that occurs twice or more in code built on the target: declared once, used once."""
-        seen: set[bytes] = set()
-        again: set[bytes] = set()
+        seen: Counter[bytes] = Counter()
         for file in self.package.files.values():
             if file.on_target and not file.is_test:
-                for word in re.findall(rb"[A-Za-z_]\w*", file.source.content):
-                    (again if word in seen else seen).add(word)
-        return frozenset(again)
+                seen.update(re.findall(rb"[A-Za-z_]\w*", file.source.content))
+        return frozenset(word for word, count in seen.items() if count > 1)
 
     def status(self, name: str) -> SymbolParity:
         """The symbol's line of the table."""
@@ -203,11 +202,17 @@ class View:
             case _:
                 return Score()
 
+    @cached_property
+    def total(self) -> Score:
+        """The score of the whole package."""
+        # What one declaration serves adds nothing, and is most of it.
+        names = sorted({*self.package.target, *self.package.reference})
+        return sum((self.score(name) for name in names if not self.shared(name)), Score())
+
     def parity(self) -> PackageParity:
         """The package's whole table, sorted by name."""
         names = sorted({*self.package.target, *self.package.reference})
-        total = sum((self.score(name) for name in names), Score())
-        return PackageParity(self.package.dir, total, (*(self.status(name) for name in names), *self._inits()))
+        return PackageParity(self.package.dir, self.total, (*(self.status(name) for name in names), *self._inits()))
 
     def _inits(self) -> Iterator[SymbolParity]:
         """The ``init`` functions of files that only the target builds. They have no twins, so they never count."""

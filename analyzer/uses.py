@@ -14,6 +14,8 @@ from analyzer.syntax import text
 
 # Trees of this many files are kept: those of one package, which several questions are asked of.
 CACHED_TREES = 64
+# The words of this many files are kept: most are the same at base and at head.
+CACHED_WORDS = 512
 
 _WORD = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
 _BEFORE, _AFTER = rb"(?<![\w\x80-\xff])", rb"(?![\w\x80-\xff])"
@@ -42,9 +44,10 @@ class Role(Enum):
     OTHER = auto()
 
 
+@lru_cache(maxsize=CACHED_WORDS)
 def words(content: bytes) -> frozenset[str]:
     """Every word of a file, comments and texts included: what is not among them is not used."""
-    return frozenset(word.decode(errors="replace") for word in _WORD.findall(content))
+    return frozenset(word.decode(errors="replace") for word in set(_WORD.findall(content)))
 
 
 def parsed(file: GoFile) -> "Uses":

@@ -45,9 +45,9 @@ def _package(number: int, draw: random.Random) -> dict[str, str]:
     }
     files = {f"{where}/own_{system}.go": head + text for system, text in own.items()} if number % 3 == 0 else {}
     for n in range(5):
-        files[f"{where}/shared{n}.go"] = head + "".join(_function(f"Shared{n}x{i}", draw) for i in range(7))
+        files[f"{where}/shared{n}.go"] = head + "".join(_function(f"Shared{n}x{i}", draw) for i in range(3))
     for n in range(3):
-        files[f"{where}/shared{n}_test.go"] = head + "".join(_function(f"Test{n}x{i}", draw) for i in range(9))
+        files[f"{where}/shared{n}_test.go"] = head + "".join(_function(f"Test{n}x{i}", draw) for i in range(4))
     return files
 
 
