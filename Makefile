@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve lint format oracle shadow picture lock clean
+.PHONY: help demo test serve lint format oracle shadow bench fuzz picture lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,15 @@ format: $(VENV)/dev.stamp  ## let ruff mend what it can
 
 oracle: $(VENV)/dev.stamp  ## compare files and symbols with Go itself: make oracle REPOS="moby/moby=PATH …"
 	@$(BIN)/python -m tests.oracle $(REPOS)
+
+bench: $(VENV)/dev.stamp  ## what it costs, in ratios: make bench [REPO=PATH [REV=HEAD]]
+	@mkdir -p .cache
+	@$(BIN)/python -m tests.bench $(if $(REPO),"$(REPO)" $(or $(REV),HEAD)) --svg .cache/bench.svg
+
+fuzz: $(VENV)/dev.stamp  ## every fuzz target for SECONDS=60 (atheris is installed when there is one for this Python)
+	@$(BIN)/pip install -q --disable-pip-version-check atheris
+	@for target in $$($(BIN)/python tests/fuzz.py); do \
+	  echo "$$target"; $(BIN)/python tests/fuzz.py $$target -max_total_time=$(or $(SECONDS),60) || exit 1; done
 
 shadow: $(VENV)/dev.stamp  ## what the bot would have said on merged pull requests: make shadow REPO=PATH [N=500] [JSONL=FILE]
 	@test -n "$(REPO)" || { echo "make shadow REPO=PATH[@REV] [N=500] [JSONL=FILE]" >&2; exit 2; }
