@@ -1,0 +1,92 @@
+"""A small measure over our own code: each kind of mutant is caught, or stays silent, in the sample and in the cases."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from analyzer import analyze
+from analyzer.model import Analysis
+from bot.demo.sample import sample
+from tests import mutants
+from tests.analyzer.cases import CASES, snapshot
+from tests.mutation.code import Folder, folders
+from tests.mutation.edit import Kind
+from tests.mutation.kinds import kinds
+
+MOST = 4
+# Places for the kinds that neither the sample nor a case has one for.
+PLACES = """\
+package spool
+
+import (
+	"os"
+	"runtime"
+)
+
+// Path is where a job waits.
+func Path(name string) string {
+	folder := "/var/spool"
+	if runtime.GOOS == "windows" {
+		return os.TempDir() + name
+	} else {
+		return folder + name
+	}
+}
+
+// Enter lets jobs wait.
+func Enter(names []string) error {
+	suffix := ".job"
+	for _, name := range names {
+		if err := os.WriteFile(name+suffix, nil, 0o600); err != nil {
+			return err
+		}
+		os.Remove(name)
+	}
+	return nil
+}
+"""
+
+
+def _folders() -> Iterator[Folder]:
+    yield from folders(snapshot({**sample("base"), "spool/spool.go": PLACES}))
+    for case in CASES:
+        # What a case shows to be judged wrongly still, a mutant of it may show too.
+        if not case.todo:
+            yield from folders(snapshot({f"{case.name}/{path}": text for path, text in case.head.items()}))
+
+
+FOLDERS = list(_folders())
+
+
+@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.name)
+def test_a_mutant_is_seen_as_what_it_is(kind: Kind) -> None:
+    count = mutants.measure(kind, FOLDERS, most=MOST, seed=1)
+    assert count.made
+    assert count.broken == []
+    assert [miss.diff for miss in count.misses] == []
+
+
+@pytest.mark.parametrize("kind", [kind for kind in kinds() if kind.rules], ids=lambda kind: kind.name)
+def test_an_analyzer_that_says_nothing_catches_nothing(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(*snapshots: object) -> Analysis:
+        empty = snapshot({})
+        del snapshots
+        return analyze(empty, empty)
+
+    monkeypatch.setattr(mutants, "analyze", nothing)
+    assert mutants.measure(kind, FOLDERS, most=1, seed=1).good == 0
+
+
+def test_the_same_seed_makes_the_same_mutants() -> None:
+    kind = next(kind for kind in kinds() if kind.name == "guard refuses")
+    one, two = (mutants.measure(kind, FOLDERS, most=MOST, seed=7) for _ in range(2))
+    assert one == two
+    assert mutants.measure(kind, FOLDERS, most=1, seed=8).made == 1
+
+
+def test_the_table_says_how_many_were_made_and_seen() -> None:
+    counts = [mutants.Count("test skipped", 10, 9, 9), mutants.Count("crlf", 3, 3)]
+    lines = list(mutants.table(counts))
+    assert lines[1].split() == ["test", "skipped", "10", "9", "90.0%", "9"]
+    assert not mutants.good_enough(counts)
+    assert mutants.good_enough([mutants.Count("test skipped", 100, 99), mutants.Count("crlf", 200, 199)])
