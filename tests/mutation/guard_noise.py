@@ -10,7 +10,7 @@ from analyzer.files import suffix_tags
 from analyzer.syntax import text
 from tests.mutation.code import Folder, Function, locals_of
 from tests.mutation.edit import Edit, quiet, replaced
-from tests.mutation.source import can_import, insert, splice, walk, with_imports
+from tests.mutation.source import can_import, constraint, insert, splice, walk, with_constraint, with_imports
 
 _ON_SYSTEM = re.compile(r'runtime\.GOOS (==|!=) "(\w+)"')
 
@@ -98,31 +98,44 @@ def guard_extracted(folder: Folder, chance: random.Random) -> Iterator[Edit]:
     """A guard and what it does become a helper, where it needs nothing but parameters."""
     del chance
     for function in folder.functions:
-        if function.file.is_test:
+        if function.file.is_test or folder.has("onlyHere"):
             continue
         for node, _, _ in _platform_ifs(function):
             inside = list(walk(node))
-            leaves = any(n.type in {"return_statement", "break_statement", "continue_statement"} for n in inside)
-            sets = any(n.type == "assignment_statement" for n in inside)
-            if node.child_by_field_name("alternative") is not None or sets or folder.has("onlyHere"):
-                continue
-            used = sorted({text(n) for n in inside if n.type == "identifier"} & set(locals_of(function)))
+            used = {text(n) for n in inside if n.type == "identifier"} & set(locals_of(function))
             made = {text(n) for i in inside if i.type == "short_var_declaration" for n in _left(i)}
-            needed = [name for name in used if name not in made]
-            if any(name not in function.parameters for name in needed):
+            needed = sorted(used - made)
+            kinds = [function.parameters.get(name, "") for name in needed]
+            alone = node.child_by_field_name("alternative") is None
+            if not alone or not _STAYS.isdisjoint(n.type for n in inside) or not all(kinds):
                 continue
-            if leaves and (function.results != ["error"] or node.parent is None or node.parent.parent != function.body):
+            if any(kind.startswith("...") for kind in kinds):
                 continue
-            if leaves and any(n.type in {"break_statement", "continue_statement", "func_literal"} for n in inside):
-                continue
-            parameters = ", ".join(f"{name} {function.parameters[name]}" for name in needed)
+            given = ", ".join(f"{name} {kind}" for name, kind in zip(needed, kinds, strict=True))
             call = f"onlyHere({', '.join(needed)})"
-            if any(function.parameters[name].startswith("...") for name in needed):
-                continue
-            result, end = (" error", b"\n\treturn nil") if leaves else ("", b"")
-            helper = f"\nfunc onlyHere({parameters}){result} {{\n\t".encode() + (node.text or b"") + end + b"\n}\n"
-            new = f"if err := {call}; err != nil {{\n\t\treturn err\n\t}}" if leaves else call
-            yield replaced(function, node, new.encode(), more=helper)
+            returns = [n for n in inside if n.type == "return_statement"]
+            if not returns:
+                helper = f"\nfunc onlyHere({given}) {{\n\t".encode() + (node.text or b"") + b"\n}\n"
+                yield replaced(function, node, call.encode(), more=helper)
+            elif len(returns) == 1 and function.results[-1:] == ["error"]:
+                yield from _refusal_extracted(function, node, returns[0], given, call)
+
+
+_STAYS = {"break_statement", "continue_statement", "assignment_statement", "func_literal", "defer_statement"}
+
+
+def _refusal_extracted(function: Function, node: Node, last: Node, given: str, call: str) -> Iterator[Edit]:
+    """``if runtime.GOOS == … { return nil, errors.New(…) }`` as ``if err := onlyHere(); err != nil { return nil, err }``."""
+    values = last.named_children[0].named_children if last.named_children else []
+    if len(values) != len(function.results) or not re.match(r"errors\.New\(|fmt\.Errorf\(", text(values[-1])):
+        return
+    error = values[-1]
+    before = function.content[values[0].start_byte : error.start_byte].decode()
+    base = node.start_byte
+    refusal = splice(node.text or b"", [(values[0].start_byte - base, error.start_byte - base, b"")])
+    helper = f"\nfunc onlyHere({given}) error {{\n\t".encode() + refusal + b"\n\treturn nil\n}\n"
+    new = f"if err := {call}; err != nil {{\n\t\treturn {before}err\n\t}}"
+    yield replaced(function, node, new.encode(), more=helper)
 
 
 def _left(node: Node) -> list[Node]:
@@ -238,6 +251,29 @@ def guarded_where_windows_is_not(folder: Folder, chance: random.Random) -> Itera
             yield _at_start(function, new, "runtime", "errors")
 
 
+def skipped_tests_narrowed(folder: Folder, chance: random.Random) -> Iterator[Edit]:
+    """A test file of which Windows runs nothing anyway is no longer built there."""
+    del chance
+    for file in folder.own_files:
+        tests = [f for f in folder.functions if f.path == file.path and f.bare.startswith("Test")]
+        both = file.on_target and file.on_reference and not constraint(file.source.content)
+        # What other test files use of it would be missing there.
+        alone = len(tests) == sum(d.is_function for d in file.facts.declarations)
+        if tests and both and alone and all(_is_skipped(test) for test in tests):
+            yield quiet(file.path, {file.path: with_constraint(file.source.content, "!windows")})
+
+
+def _is_skipped(test: Function) -> bool:
+    """Whether the first statement skips the test on Windows."""
+    first = text(test.statements[0]) if test.statements else ""
+    forms = (
+        r'if runtime\.GOOS == "windows" \{\s*\w+\.Skip(?:f?\(.*\)|Now\(\))\s*\}',
+        r'skip\.If\(\w+, (?:runtime\.GOOS|testEnv\.DaemonInfo\.OSType) == "windows".*\)',
+        r'skip\.If\(\w+, runtime\.GOOS != "linux".*\)',
+    )
+    return any(re.fullmatch(form, first, re.DOTALL) for form in forms)
+
+
 # Of each edit the other direction is noise too.
 NOISE = (
     guard_inverted,
@@ -253,4 +289,4 @@ NOISE = (
     guarded_where_windows_is_not,
 )
 # And of these it is not.
-ONE_WAY = (refuses_on_linux,)
+ONE_WAY = (refuses_on_linux, skipped_tests_narrowed)

@@ -203,7 +203,7 @@ def stub_added(folder: Folder, chance: random.Random) -> Iterator[Edit]:
     if not mine or not theirs:
         return
     model = chance.choice(theirs)
-    name = ("Arrange" if chance.random() < 0.5 else "arrange") + model.bare[:1].upper() + model.bare[1:]
+    name = "Arrange" + model.bare[:1].upper() + model.bare[1:]
     at = model.node.child_by_field_name("name")
     windows = chance.choice(mine)
     stub, imports = (
