@@ -31,8 +31,8 @@ from tests.mutation.kinds import kinds
 
 CAUGHT = 0.99
 SILENT = 0.995
-# From one directory at most this many mutants of a kind: large packages must not stand for a repository.
-PER_FOLDER = 4
+# So many mutants of a kind come from one directory before the next has its turn: a large one must not stand for all.
+PER_ROUND = 4
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,17 @@ def measure(kind: Kind, among: list[Folder], *, most: int, seed: int, step: Call
     chance = random.Random(f"{seed} {kind.name}")  # noqa: S311 - no secret
     count = Count(kind.name)
     order = sorted(among, key=lambda folder: zlib.crc32(f"{seed} {folder.where}".encode()))
-    for folder in order:
-        for edit in islice(kind.make(folder.shuffled(chance), chance), PER_FOLDER):
-            if count.made == most:
-                return count
-            _try(kind, folder, edit, count)
-            step()
+    open_ = [(folder, kind.make(folder.shuffled(chance), chance)) for folder in order]
+    while open_ and count.made < most:
+        left = []
+        for folder, edits in open_:
+            some = list(islice(edits, min(PER_ROUND, most - count.made)))
+            for edit in some:
+                _try(kind, folder, edit, count)
+                step()
+            if some:
+                left.append((folder, edits))
+        open_ = left
     return count
 
 

@@ -104,9 +104,11 @@ def without_comments(content: bytes) -> bytes:
 def chunks(content: bytes) -> list[tuple[int, int, Node]]:
     """The functions of a file, each with the comment that is attached to it."""
     found = []
-    start, line = None, -2
+    start, line, last = None, -2, -1
     for node in parse(content).root_node.named_children:
         if node.type == "comment":
+            if node.start_point.row == last:
+                continue  # it ends the line of what stands before
             if start is None or node.start_point.row > line + 1:
                 start = node.start_byte
             line = node.end_point.row
@@ -114,8 +116,7 @@ def chunks(content: bytes) -> list[tuple[int, int, Node]]:
         attached = start is not None and node.start_point.row <= line + 1
         if node.type in {"function_declaration", "method_declaration"}:
             found.append((start if attached and start is not None else node.start_byte, node.end_byte, node))
-        start = None
-        line = node.end_point.row if node.type == "comment" else -2
+        start, line, last = None, -2, node.end_point.row
     return found
 
 
