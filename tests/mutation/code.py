@@ -251,6 +251,18 @@ class Folder:
         inside = Counter(_WORD.findall(without_comments(function.source)))[name]
         return self._once("target", self._words_on_target)[name] > inside
 
+    def needed(self, names: Iterable[str], *paths: str) -> bool:
+        """Whether a file other than those named uses one of the names: it would not compile without."""
+        bare = {name.rpartition(".")[2].encode() for name in names}
+        return any(
+            not bare.isdisjoint(words)
+            for path, words in self._once("by file", self._words_by_file).items()
+            if path not in paths
+        )
+
+    def _words_by_file(self) -> dict[str, frozenset[bytes]]:
+        return {p: frozenset(_WORD.findall(without_comments(f.content))) for p, f in self.files.items()}
+
     def has(self, name: str) -> bool:
         """Whether any file of the package has the word."""
         return name.encode() in self._once("words", self._words)

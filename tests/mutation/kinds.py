@@ -13,9 +13,12 @@ from tests.mutation.losses import (
     file_deleted,
     file_deleted_inner,
     file_narrowed,
+    inner_function_moved,
     linux_only,
+    needed_on_linux_only,
     option_refused,
     removed,
+    signature_changed,
     stub_added,
     stub_copies,
     tests_narrowed,
@@ -60,7 +63,10 @@ LOSSES = (
 LATER = {
     "undefined-on-windows": (
         _kind("inner file deleted", file_deleted_inner, "undefined-on-windows implementation-lost"),
+        _kind("inner function moved", inner_function_moved, "undefined-on-windows implementation-lost"),
+        _kind("needed on Linux only", needed_on_linux_only, "undefined-on-windows missing-on-windows"),
     ),
+    "signature-drift": (_kind("signature changed", signature_changed, "signature-drift"),),
     "option-refused": (_kind("option refused", option_refused, "option-refused"),),
 }
 GAINS = (

@@ -289,3 +289,61 @@ def option_refused(folder: Folder, chance: random.Random) -> Iterator[Edit]:
             inside = declared + f"\t\treturn {', '.join(values)}\n"
             content = insert(mine.content, mine.body.start_byte + 1, f"\n\tif len({given}) > 1 {{\n{inside}\t}}")
             yield one(mine.name, mine.path, {mine.path: with_imports(content, "errors")})
+
+
+def _called_by_shared(folder: Folder, function: Function) -> bool:
+    return not function.receiver and _named_elsewhere(folder, function)
+
+
+def signature_changed(folder: Folder, chance: random.Random) -> Iterator[Edit]:
+    """A function takes one parameter more on one platform, and shared code calls it."""
+    for mine, twin in folder.twins:
+        function = chance.choice([mine, twin])
+        listed = function.node.child_by_field_name("parameters")
+        generic = function.node.child_by_field_name("type_parameters") is not None
+        if listed is None or generic or "..." in text(listed) or mine.parameters != twin.parameters:
+            continue
+        if mine.results != twin.results or not _called_by_shared(folder, mine):
+            continue
+        unnamed = listed.named_children and not function.parameters
+        new = (", " if listed.named_children else "") + ("bool" if unnamed else "deeply bool")
+        at = listed.end_byte - 1
+        if not re.search(rb",\s*\)$", function.content[listed.start_byte : listed.end_byte]):
+            content = splice(function.content, [(at, at, new.encode())])
+            yield one(function.name, function.path, {function.path: content})
+
+
+def needed_on_linux_only(folder: Folder, chance: random.Random) -> Iterator[Edit]:
+    """Shared code newly calls a helper that only Linux gets."""
+    theirs = [f for f in folder.own_files if _own(folder, f, target=False)]
+    for function in folder.shared:
+        if theirs and function.statements and not function.knows_platforms and not folder.has("settleFirst"):
+            linux = chance.choice(theirs)
+            if can_import(linux, "os"):
+                helper = b'\nfunc settleFirst() {\n\t_ = os.Remove("/run/stale")\n}\n'
+                changes: Changes = {
+                    linux.path: with_imports(linux.source.content + helper, "os"),
+                    function.path: insert(function.content, function.body.start_byte + 1, "\n\tsettleFirst()"),
+                }
+                yield one("settleFirst", function.path, changes)
+
+
+def inner_function_moved(folder: Folder, chance: random.Random) -> Iterator[Edit]:
+    """A shared unexported function that shared code calls goes to a Linux-only file, and Windows gets nothing."""
+    del chance
+    for function in folder.shared:
+        linux = _beside(folder, function.path, "linux")
+        plain = _plain_name(function.path) and not constraint(function.content)
+        others = sum(f.path == function.path for f in folder.shared) > 1
+        if linux is None or not plain or not others or function.receiver or function.exported or not function.works:
+            continue
+        if _named_elsewhere_than(folder, function):
+            rest = splice(function.content, [(function.node.start_byte, function.node.end_byte, b"")])
+            theirs = without_idle_imports(header(function.file) + function.source + b"\n")
+            yield one(function.name, linux, {function.path: without_idle_imports(rest), linux: theirs})
+
+
+def _named_elsewhere_than(folder: Folder, function: Function) -> bool:
+    """Whether another shared function calls a plain function."""
+    call = re.compile(rb"(?<![.\w])%s\(" % re.escape(function.bare.encode()))
+    return any(call.search(f.source) for f in folder.shared if f.name != function.name)

@@ -239,7 +239,9 @@ def _files_gone(folder: Folder, *, windows: bool, linux: bool) -> Iterator[Edit]
     for file in folder.own_files:
         rest = [f for f in folder.package.files.values() if f is not file and f.on_target and not f.is_test]
         # A new test that skips Windows, or new code that refuses there, is news.
-        if (file.on_target, file.on_reference) == (windows, linux) and rest and not SKIPS.search(file.source.content):
+        if (file.on_target, file.on_reference) != (windows, linux) or SKIPS.search(file.source.content):
+            continue
+        if rest and not folder.needed((d.name for d in file.facts.declarations), file.path):
             yield quiet(file.path, {file.path: None})
 
 

@@ -9,7 +9,16 @@ from analyzer.syntax import text
 from tests.mutation.code import Changes, Folder
 from tests.mutation.edit import Edit, quiet, replaced
 from tests.mutation.losses import real_twins
-from tests.mutation.source import constraint, header, insert, splice, stem, with_imports, without_idle_imports
+from tests.mutation.source import (
+    constraint,
+    header,
+    insert,
+    splice,
+    stem,
+    with_imports,
+    without_comments,
+    without_idle_imports,
+)
 
 
 def pair_added(folder: Folder, chance: random.Random) -> Iterator[Edit]:
@@ -32,6 +41,11 @@ def pair_removed(folder: Folder, chance: random.Random) -> Iterator[Edit]:
     """Both sides of a feature go."""
     del chance
     for mine, twin in folder.twins:
+        own = re.compile(rb"\b%s\b" % mine.bare.encode())
+        if folder.needed([mine.name], mine.path, twin.path) or any(
+            len(own.findall(without_comments(f.content))) > 1 for f in (mine, twin)
+        ):
+            continue
         changes: Changes = {
             f.path: without_idle_imports(splice(f.content, [(f.node.start_byte, f.node.end_byte, b"")]))
             for f in (mine, twin)
