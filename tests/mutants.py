@@ -23,11 +23,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from analyzer import analyze
-from analyzer.model import Finding, Level, Snapshot
+from analyzer.model import Around, Finding, Level, Outline, Snapshot
 from bot.source import LocalRepository, SourceError
 from tests.mutation.code import Folder, folders, with_changes
 from tests.mutation.edit import Edit, Kind
 from tests.mutation.kinds import kinds
+from tests.mutation.vendored import vendored
 
 CAUGHT = 0.99
 SILENT = 0.995
@@ -69,7 +70,10 @@ def measure(kind: Kind, among: list[Folder], *, most: int, seed: int, step: Call
     """
     chance = random.Random(f"{seed} {kind.name}")  # noqa: S311 - no secret
     count = Count(kind.name)
-    order = sorted(among, key=lambda folder: zlib.crc32(f"{seed} {folder.where}".encode()))
+    order = sorted(
+        (f for f in among if bool(f.users) is kind.vendored),
+        key=lambda folder: zlib.crc32(f"{seed} {folder.where}".encode()),
+    )
     open_ = [(folder, kind.make(folder.shuffled(chance), chance)) for folder in order]
     while open_ and count.made < most:
         left = []
@@ -88,7 +92,10 @@ def _try(kind: Kind, folder: Folder, edit: Edit, count: Count) -> None:
     base, head = Snapshot("a" * 40, folder.files), Snapshot("b" * 40, with_changes(folder.files, edit.changes))
     if kind.backward:
         base, head = head, base
-    analysis = analyze(base, head)
+    if kind.vendored:
+        analysis = analyze(Snapshot(base.rev), Snapshot(head.rev), around=_around(folder, base, head))
+    else:
+        analysis = analyze(base, head)
     if not analysis.complete:
         count.broken += [f"{kind.name} makes what is no Go: {u.path}: {u.reason}" for u in analysis.unreadable]
         return
@@ -101,10 +108,21 @@ def _try(kind: Kind, folder: Folder, edit: Edit, count: Count) -> None:
         count.misses.append(Miss(folder.where, edit, analysis.findings, _diff(base, head)))
 
 
+def _around(folder: Folder, base: Snapshot, head: Snapshot) -> Around:
+    """What the analyzer is told of a repository in which only a vendored package differs."""
+    names: dict[str, tuple[str, ...]] = {}
+    for path in sorted(folder.users):
+        where, _, name = path.rpartition("/")
+        names[where or "."] = (*names.get(where or ".", ()), name)
+    return Around(Outline(names, frozenset({"."})), folder.users, (base, head))
+
+
 def _is_meant(finding: Finding, kind: Kind, edit: Edit) -> bool:
     if finding.rule not in kind.rules:
         return False
-    return finding.symbol in edit.symbols if finding.symbol else finding.path in {edit.path, *edit.changes}
+    if finding.symbol:
+        return finding.symbol in edit.symbols
+    return kind.vendored or finding.path in {edit.path, *edit.changes}
 
 
 def _diff(base: Snapshot, head: Snapshot) -> str:
@@ -197,12 +215,14 @@ def main() -> int:
     out, console = Console(highlight=False, soft_wrap=True, markup=False), Console(stderr=True)
     try:
         repository = LocalRepository(given.repo)
-        snapshot = repository.snapshot(repository.resolve(given.rev))
+        rev = repository.resolve(given.rev)
+        ours = folders(repository.snapshot(rev))
+        theirs = vendored(repository, rev, ours)
     except SourceError as error:
         console.print(f"mutants: {error}", style="red", markup=False)
         return 2
     chosen = [kind for kind in kinds() if given.kind in kind.name]
-    counts = run(folders(snapshot), chosen, most=given.per_kind, seed=given.seed, jobs=given.jobs, console=console)
+    counts = run([*ours, *theirs], chosen, most=given.per_kind, seed=given.seed, jobs=given.jobs, console=console)
     for line in table(counts):
         out.print(line)
     if given.misses or given.diffs:

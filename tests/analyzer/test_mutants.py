@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from analyzer import analyze
-from analyzer.model import Analysis
+from analyzer.model import Analysis, Snapshot
 from bot.demo.sample import sample
 from tests import mutants
 from tests.analyzer.cases import CASES, snapshot
-from tests.mutation.code import Folder, folders
+from tests.mutation.code import Folder, folders, with_changes
 from tests.mutation.edit import Kind
 from tests.mutation.kinds import kinds
 
@@ -56,6 +56,27 @@ func Settle(name string) error {
 	return os.WriteFile(name, nil, 0o600)
 }
 """
+VENDORED = """\
+package spool
+
+import "os"
+
+// Clear removes what waits.
+func Clear(name string) error {
+	return os.Remove(name)
+}
+"""
+UNUSED = "package spool\n\n// Size is how many may wait.\nconst Size = 4\n"
+USES = """\
+package queue
+
+import "example.org/spool"
+
+// End removes a job.
+func End(name string) error {
+	return spool.Clear(name)
+}
+"""
 
 
 def _places() -> dict[str, str]:
@@ -63,8 +84,16 @@ def _places() -> dict[str, str]:
     return {"spool/spool.go": PLACES, **own}
 
 
+def _vendored() -> Folder:
+    theirs = {f"vendor/example.org/spool/{name}.go": text for name, text in (("spool", VENDORED), ("size", UNUSED))}
+    held = with_changes({}, {path: text.encode() for path, text in theirs.items()})
+    [folder] = folders(Snapshot("0" * 40, held))
+    return folder.with_users(snapshot({"queue/queue.go": USES}).files)
+
+
 def _folders() -> Iterator[Folder]:
     yield from folders(snapshot({**sample("base"), **_places()}))
+    yield _vendored()
     for case in CASES:
         # What a case shows to be judged wrongly still, a mutant of it may show too.
         if not case.todo:
@@ -84,9 +113,9 @@ def test_a_mutant_is_seen_as_what_it_is(kind: Kind) -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in kinds() if kind.rules], ids=lambda kind: kind.name)
 def test_an_analyzer_that_says_nothing_catches_nothing(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
-    def nothing(*snapshots: object) -> Analysis:
+    def nothing(*snapshots: object, **around: object) -> Analysis:
         empty = snapshot({})
-        del snapshots
+        del snapshots, around
         return analyze(empty, empty)
 
     monkeypatch.setattr(mutants, "analyze", nothing)

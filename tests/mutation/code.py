@@ -177,9 +177,23 @@ class Folder:
         self.where = where
         self.files = files
         self.package: Package = packages(Snapshot("0" * 40, files), Options())[where]
+        # Of a vendored package: the files that use it.
+        self.users: Files = {}
         self._order: random.Random | None = None
         # Shared with the copies that have another order.
         self._known: dict[str, Any] = {}
+
+    def with_users(self, users: Files) -> "Folder":
+        """The same directory, known to be a vendored one."""
+        found = copy.copy(self)
+        found.users = users
+        return found
+
+    @cached_property
+    def user_files(self) -> tuple[GoFile, ...]:
+        """The files that use it, each with what it says of itself."""
+        found = packages(Snapshot("0" * 40, self.users), Options()) if self.users else {}
+        return tuple(file for package in found.values() for file in package.files.values())
 
     def shuffled(self, chance: random.Random) -> "Folder":
         """The same directory with its files and functions in another order: whoever takes the first few draws them."""

@@ -37,12 +37,14 @@ class Kind:
         make: the edits that a directory allows, in no order.
         rules: any of them counts as caught; empty when the analyzer must stay silent.
         backward: the edit is the base, and what is really there the head.
+        vendored: it edits packages below vendor/.
     """
 
     name: str
     make: Maker
     rules: frozenset[str] = frozenset()
     backward: bool = False
+    vendored: bool = False
 
 
 def one(symbol: str, path: str, changes: Changes) -> Edit:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from analyzer.rules import RULES
-from tests.mutation import guard_noise, move_noise, pair_noise, text_noise
+from tests.mutation import guard_noise, move_noise, pair_noise, text_noise, vendored
 from tests.mutation.edit import Kind, Maker
 from tests.mutation.losses import (
     emptied_error,
@@ -67,6 +67,12 @@ LATER = {
         _kind("needed on Linux only", needed_on_linux_only, "undefined-on-windows missing-on-windows"),
     ),
     "signature-drift": (_kind("signature changed", signature_changed, "signature-drift"),),
+    "vendor-drift": (
+        Kind("vendored file narrowed", vendored.narrowed, frozenset({"vendor-drift"}), vendored=True),
+        Kind("vendored function divided", vendored.divided, frozenset({"vendor-drift"}), vendored=True),
+        Kind("vendored code updated", vendored.updated, vendored=True),
+        Kind("vendored code unused", vendored.unused_narrowed, vendored=True),
+    ),
     "option-refused": (_kind("option refused", option_refused, "option-refused"),),
 }
 GAINS = (
