@@ -1,6 +1,6 @@
 """Measures the analyzer on real files: edits them by the thousand, and counts what is caught and what stays silent.
 
-    python -m tests.mutants --repo PATH [--rev HEAD] [--per-kind 100] [--kind WORDS] [--seed 1] [--misses] [--show]
+    python -m tests.mutants --repo PATH [--rev HEAD] [--per-kind 100] [--kind WORDS] [--seed 1] [--misses] [--diffs]
 
 Nothing is written. The same seed makes the same mutants.
 """
@@ -10,7 +10,7 @@ import os
 import random
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from difflib import unified_diff
@@ -58,7 +58,7 @@ class Count:
     broken: list[str] = field(default_factory=list)
 
 
-def measure(kind: Kind, among: list[Folder], *, most: int, seed: int, step: Callable[[], None] = lambda: None) -> Count:
+def measure(kind: Kind, among: list[Folder], *, most: int, seed: int) -> Count:
     """Make mutants of a kind, and look what the analyzer says.
 
     Args:
@@ -66,7 +66,6 @@ def measure(kind: Kind, among: list[Folder], *, most: int, seed: int, step: Call
         among: the directories, in any order.
         most: how many to make at most.
         seed: draws the directories and the places.
-        step: called after each mutant.
     """
     chance = random.Random(f"{seed} {kind.name}")  # noqa: S311 - no secret
     count = Count(kind.name)
@@ -81,7 +80,6 @@ def measure(kind: Kind, among: list[Folder], *, most: int, seed: int, step: Call
             some = list(islice(edits, min(PER_ROUND, most - count.made)))
             for edit in some:
                 _try(kind, folder, edit, count)
-                step()
             if some:
                 left.append((folder, edits))
         open_ = left
