@@ -328,6 +328,11 @@ def needed_on_linux_only(folder: Folder, chance: random.Random) -> Iterator[Edit
                 yield one("settleFirst", function.path, changes)
 
 
+_BUILT_IN = frozenset(
+    "append cap clear close complex copy delete imag len make max min new panic print println real".split()
+)
+
+
 def inner_function_moved(folder: Folder, chance: random.Random) -> Iterator[Edit]:
     """A shared unexported function that shared code calls goes to a Linux-only file, and Windows gets nothing."""
     del chance
@@ -337,7 +342,8 @@ def inner_function_moved(folder: Folder, chance: random.Random) -> Iterator[Edit
         others = sum(f.path == function.path for f in folder.shared) > 1
         if linux is None or not plain or not others or function.receiver or function.exported or not function.works:
             continue
-        if _named_elsewhere_than(folder, function):
+        # Without its own declaration, copy is Go's.
+        if function.bare not in _BUILT_IN and _named_elsewhere_than(folder, function):
             rest = splice(function.content, [(function.node.start_byte, function.node.end_byte, b"")])
             theirs = without_idle_imports(header(function.file) + function.source + b"\n")
             yield one(function.name, linux, {function.path: without_idle_imports(rest), linux: theirs})
