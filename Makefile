@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve lint format oracle shadow bench fuzz picture lock clean
+.PHONY: help demo test serve lint format oracle shadow mutants bench fuzz picture lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,13 +33,17 @@ format: $(VENV)/dev.stamp  ## let ruff mend what it can
 oracle: $(VENV)/dev.stamp  ## compare files and symbols with Go itself: make oracle REPOS="moby/moby=PATH …"
 	@$(BIN)/python -m tests.oracle $(REPOS)
 
+mutants: $(VENV)/dev.stamp  ## edit real files by the thousand, count what is caught: make mutants REPO=PATH [REV=HEAD] [PER_KIND=100]
+	@test -n "$(REPO)" || { echo "make mutants REPO=PATH [REV=HEAD] [PER_KIND=100]" >&2; exit 2; }
+	@$(BIN)/python -m tests.mutants --repo "$(REPO)" --rev $(or $(REV),HEAD) --per-kind $(or $(PER_KIND),100)
+
 bench: $(VENV)/dev.stamp  ## what it costs, in ratios: make bench [REPO=PATH [REV=HEAD]]
 	@mkdir -p .cache
 	@$(BIN)/python -m tests.bench $(if $(REPO),"$(REPO)" $(or $(REV),HEAD)) --svg .cache/bench.svg
 
 fuzz: $(VENV)/dev.stamp  ## every fuzz target for SECONDS=60 (atheris is installed when there is one for this Python)
 	@$(BIN)/pip install -q --disable-pip-version-check atheris
-	@for target in $$($(BIN)/python tests/fuzz.py); do \
+	@for target in constraint source case; do \
 	  echo "$$target"; $(BIN)/python tests/fuzz.py $$target -max_total_time=$(or $(SECONDS),60) || exit 1; done
 
 shadow: $(VENV)/dev.stamp  ## what the bot would have said on merged pull requests: make shadow REPO=PATH [N=500] [JSONL=FILE]
