@@ -160,7 +160,7 @@ def _facts(source: bytes, part: Outline, depth: Depth) -> Facts:
         else:
             declarations += _declared(node, part)
     inits = tuple(d for d in declarations if d.name == "init" and d.kind == "func")
-    kept = tuple(d for d in declarations if d.name not in {"init", "_"} and not d.name.endswith("._"))
+    kept = tuple(d for d in declarations if d.name not in {"init", "_", ""} and not d.name.endswith(("._", ".")))
     return Facts(package, header_constraint(source), tuple(imports), kept, inits, grammar.broken_line(root), depth)
 
 

@@ -1,4 +1,4 @@
-"""What winparity costs, as ratios within one run: `make bench [REPO=PATH [REV=REV]] [SECONDS=…]`.
+"""What winparity costs, as ratios within one run: `make bench [REPO=PATH [REV=REV]]`.
 
 Without REPO a synthetic repository is made, always the same. Everything is measured in turns, several times, and the
 median counts: a busy machine slows all alike. CPU is compared where things run alone; wall time where both cores count.
@@ -213,7 +213,7 @@ def main() -> None:
     parser.add_argument("repo", nargs="?", type=Path, help="a git repository; without one a synthetic one is made")
     parser.add_argument("rev", nargs="?", default="HEAD")
     parser.add_argument("--json", type=Path, help="also write the table here")
-    parser.add_argument("--svg", type=Path, default=Path("bench.svg"), help="where the plot goes")
+    parser.add_argument("--svg", type=Path, default=Path(".cache/bench.svg"), help="where the plot goes")
     given = parser.parse_args()
     shown: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="winparity-bench-") as folder:
@@ -232,6 +232,7 @@ def main() -> None:
             sys.stdout.write(f"{row[0]:70}  {row[1]:>12}  {row[2]}\n")
             sys.stdout.flush()
             shown.append(row)
+    given.svg.parent.mkdir(parents=True, exist_ok=True)
     given.svg.write_text(svg([sizes, asked]), encoding="utf-8")
     sys.stdout.write(f"plot: {given.svg}\n")
     if given.json:
