@@ -134,7 +134,9 @@ class _Walk:
     def block(self, block: Node | None, local: dict[str, Node]) -> Iterator[Guard]:
         statements = list(syntax.statements(block))
         for number, statement in enumerate(statements):
-            yield from self._statement(statement, statements[number + 1 :], local)
+            # Only a choice asks for what comes after it; of a long block the rest is long.
+            rest = statements[number + 1 :] if decides(statement) else ()
+            yield from self._statement(statement, rest, local)
             _note(statement, local)
 
     def _statement(self, node: Node, rest: Sequence[Node], local: dict[str, Node]) -> Iterator[Guard]:

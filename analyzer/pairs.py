@@ -22,7 +22,9 @@ SIMILARITY = 0.6
 SAME_STATEMENT = 0.75
 _CALLED = re.compile(r"\b(\w+)\(")
 # A text of some length within a refusal.
-_LITERAL = re.compile(r"""("[^"]{12,}"|`[^`]{12,}`)""")
+_LITERAL = re.compile(r"""("(?:[^"\\\n]|\\.)*"|`[^`]*`)""")
+# Characters of a text that is long enough to be told from others.
+MIN_WORDS = 14
 # Characters of a branch that are compared.
 COMPARED = 2000
 
@@ -179,7 +181,8 @@ def _was_away(function: _Function, guard: Guard) -> bool:
     if not guard.lost:
         return False
     away = _only_reference(base)
-    return 2 * sum(statement in away for statement in guard.lost) > len(guard.lost)
+    mine = one_line(function.base.source.decode(errors="replace")) if function.base is not None else ""
+    return 2 * sum(lost in away and lost not in mine for lost in guard.lost) > len(guard.lost)
 
 
 def _refused_before(base: Symbol, guard: Guard) -> bool:
@@ -214,7 +217,7 @@ def _still_done(function: _Function, guard: Guard, own: frozenset[str]) -> bool:
 
 def _refused_elsewhere(function: _Function, guard: Guard) -> bool:
     """Whether other code that the target builds now says what the guard said."""
-    said = [words for refusal in guard.refused for words in _LITERAL.findall(refusal)]
+    said = [words for refusal in guard.refused for words in _LITERAL.findall(refusal) if len(words) >= MIN_WORDS]
     if not said:
         return False
     files = function.change.head.package.files.values()

@@ -309,7 +309,7 @@ def states(tests: Iterable[Symbol], target: Scope, reference: Scope) -> dict[str
     sources = {symbol.file.path: symbol.file.source.content for symbol in tests}
 
     def listed(name: str) -> bool:
-        pattern = re.compile(rb"\b" + name.encode() + rb"\b(?!\s*\()")
+        pattern = re.compile(rb"^(?!\s*//).*\b" + name.encode() + rb"\b(?!\s*\()", re.MULTILINE)
         return any(pattern.search(source) for source in sources.values())
 
     for symbol in tests:

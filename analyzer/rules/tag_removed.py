@@ -41,11 +41,13 @@ def brings(file: FileChange, change: PackageChange) -> bool:
         return False
     if file.head.is_test:
         ran = [s for s in change.head.tests.values() if s.symbol.file.path == file.head.path]
-        return not ran or any(state.runs < state.runs.NEVER for state in ran)
+        had = {s.name for s in change.base.package.tests if s.file.on_target}
+        helps = any(d.name not in had for d in file.head.facts.declarations)
+        return any(state.runs < state.runs.NEVER for state in ran) if ran else helps
     new = [d for d in file.head.facts.declarations if d.name not in change.base.package.target]
     functions = [d for d in new if d.is_function]
     if not functions:
-        return bool(new) or not file.head.facts.declarations
+        return bool(new) or (file.head.facts.registers and not file.head.facts.declarations)
     return any((body := change.head.body(d.name)) is not None and body.stub is None for d in functions)
 
 
