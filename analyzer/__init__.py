@@ -6,6 +6,7 @@ from dataclasses import replace
 from analyzer import reading, suppress
 from analyzer.around import wanted
 from analyzer.diff import Diff, compare
+from analyzer.files import custom_tags
 from analyzer.model import (
     Analysis,
     Around,
@@ -124,9 +125,18 @@ def _with_tags(found: dict[_Key, Finding], diff: Diff, tags: set[str]) -> dict[_
     said = {(f.package, f.symbol, f.path if f.symbol is None else "") for f in found.values()}
     folded = {(f.rule, f.package) for f in found.values() if f.rule in _FOLDS}
     words = f" (in a build with -tags {','.join(sorted(tags))})"
+    asking = {
+        file.path
+        for change in diff.packages
+        for side in (change.base, change.head)
+        for file in side.package.files.values()
+        if custom_tags(file.facts.constraint)
+    }
     for finding in _findings(diff):
         if (finding.rule, finding.package) in folded:
             continue
+        if finding.symbol is None and finding.path not in asking:
+            continue  # a file that asks for no tag comes and goes only because others are off
         if (finding.package, finding.symbol, finding.path if finding.symbol is None else "") not in said:
             kept[_key(finding)] = replace(finding, message=finding.message + words)
     return kept
