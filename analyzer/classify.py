@@ -4,8 +4,6 @@ import re
 from collections.abc import Mapping
 from functools import cached_property
 
-from tree_sitter import Node
-
 from analyzer import syntax
 from analyzer.conditions import Scope
 from analyzer.model import Platform, Stub
@@ -69,9 +67,8 @@ class Bodies:
 
     def judge(self, symbol: Symbol) -> Body:
         """What a function is, whether or not it is the one that its name stands for."""
-        root = syntax.parse(b"package p\n" + symbol.source).root_node
-        node = next((n for n in root.named_children if n.type.endswith("_declaration")), None)
-        if node is None or root.has_error:
+        node = syntax.function_node(symbol.source)
+        if node is None or syntax.is_broken(node):
             return REAL
         try:
             body = Ways(self, symbol.file, node).body()
@@ -84,7 +81,7 @@ class Bodies:
 
     def _held(self, symbol: Symbol) -> Body:
         """What a variable is that holds a function: a literal, another function, or one that runs once."""
-        value = _initial_value(symbol)
+        value = syntax.initial_value(symbol.source, symbol.name)
         if value is not None and value.type == "call_expression" and text(value).startswith("sync.Once"):
             arguments = value.child_by_field_name("arguments")
             value = arguments.named_children[0] if arguments is not None and arguments.named_children else None
@@ -115,7 +112,7 @@ class Bodies:
         return self._known[key].outcome
 
     def _initial_worth(self, symbol: Symbol) -> Outcome:
-        value = _initial_value(symbol)
+        value = syntax.initial_value(symbol.source, symbol.name)
         if value is None:
             return Outcome.REAL
         constant = symbol.declaration.kind == "const"
@@ -131,7 +128,11 @@ class Bodies:
     def says(self, name: str) -> str:
         """The text of a package-level constant or variable, as far as it is one."""
         symbol = self._names.get(name)
-        value = _initial_value(symbol) if symbol is not None and symbol.declaration.kind in {"const", "var"} else None
+        value = (
+            syntax.initial_value(symbol.source, symbol.name)
+            if symbol is not None and symbol.declaration.kind in {"const", "var"}
+            else None
+        )
         return text(value) if value is not None and value.type.endswith("string_literal") else ""
 
     def is_variable(self, name: str) -> bool:
@@ -199,19 +200,6 @@ class Bodies:
 
 MAX_EMBEDDED = 4
 """How deep a method is looked for in what a type embeds."""
-
-
-def _initial_value(symbol: Symbol) -> Node | None:
-    """The expression that a constant or a variable begins with."""
-    root = syntax.parse(b"package p\nvar " + symbol.source).root_node
-    spec = next((s for d in root.named_children if d.type == "var_declaration" for s in d.named_children), None)
-    values = spec.child_by_field_name("value") if spec is not None else None
-    if spec is None or root.has_error or values is None:
-        return None
-    names = [text(name) for name in spec.children_by_field_name("name")]
-    if len(names) != len(values.named_children) or symbol.name not in names:
-        return None
-    return values.named_children[names.index(symbol.name)]
 
 
 def _is_first(symbol: Symbol) -> bool:

@@ -163,7 +163,7 @@ class Scope:
 
     def _initial(self, symbol: Symbol, depth: int) -> Truth | str | None:
         if symbol.declaration.kind in {"const", "var"}:
-            value = _initial_value(symbol)
+            value = syntax.initial_value(symbol.source, symbol.name)
         elif symbol.declaration.is_function:
             value = _single_result(symbol)
         else:
@@ -244,22 +244,9 @@ def _last_name(node: Node) -> str:
             return ""
 
 
-def _initial_value(symbol: Symbol) -> Node | None:
-    root = syntax.parse(b"package p\nvar " + symbol.source).root_node
-    spec = next((s for d in root.named_children if d.type == "var_declaration" for s in d.named_children), None)
-    values = spec.child_by_field_name("value") if spec is not None else None
-    if spec is None or values is None or root.has_error:
-        return None
-    names = [text(name) for name in spec.children_by_field_name("name")]
-    if len(names) != len(values.named_children) or symbol.name not in names:
-        return None
-    return values.named_children[names.index(symbol.name)]
-
-
 def _single_result(symbol: Symbol) -> Node | None:
     """The expression of a function that is nothing but ``return expression``."""
-    root = syntax.parse(b"package p\n" + symbol.source).root_node
-    function = next((n for n in root.named_children if n.type.endswith("_declaration")), None)
+    function = syntax.function_node(symbol.source)
     body = function.child_by_field_name("body") if function is not None else None
     statements = list(syntax.statements(body))
     if len(statements) != 1 or statements[0].type != "return_statement":

@@ -196,9 +196,8 @@ def _verdict(body: Body) -> str:
 
 def _reasons(symbol: Symbol, bodies: Bodies) -> Iterator[Reason]:
     """What each way through the body comes to, as it was judged."""
-    root = syntax.parse(b"package p\n" + symbol.source).root_node
-    node = next((n for n in root.named_children if n.type.endswith("_declaration")), None)
-    if node is None or root.has_error:
+    node = syntax.function_node(symbol.source)
+    if node is None or syntax.is_broken(node):
         yield Reason(symbol.declaration.line, "is not Go that can be judged, so it counts as real work")
         return
     told = _Told(bodies, symbol.file, node)

@@ -76,8 +76,7 @@ def guards(symbol: Symbol, target: Scope, reference: Scope) -> list[Guard]:
         target: the names of its package on the target.
         reference: likewise on the reference.
     """
-    root = syntax.parse(b"package p\n" + symbol.source).root_node
-    function = next((n for n in root.named_children if n.type.endswith("_declaration")), None)
+    function = syntax.function_node(symbol.source)
     body = function.child_by_field_name("body") if function is not None else None
     if body is None:
         return []
@@ -89,8 +88,7 @@ def guards(symbol: Symbol, target: Scope, reference: Scope) -> list[Guard]:
 
 def work_of(symbol: Symbol) -> list[str]:
     """The statements of a function that do something which outlives them, in one spelling each."""
-    root = syntax.parse(b"package p\n" + symbol.source).root_node
-    function = next((n for n in root.named_children if n.type.endswith("_declaration")), None)
+    function = syntax.function_node(symbol.source)
     try:
         return work(syntax.statements(function.child_by_field_name("body"))) if function is not None else []
     except RecursionError:
@@ -114,8 +112,7 @@ def unsupported(symbol: Symbol) -> list[Refusal]:
 
 def refused(symbol: Symbol) -> list[Refusal]:
     """All refusals of a function: errors that it makes or names, and panics."""
-    root = syntax.parse(b"package p\n" + symbol.source).root_node
-    function = next((n for n in root.named_children if n.type.endswith("_declaration")), None)
+    function = syntax.function_node(symbol.source)
     body = function.child_by_field_name("body") if function is not None else None
     try:
         found = refusals(syntax.statements(body))

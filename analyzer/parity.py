@@ -239,11 +239,6 @@ def linux_concept(symbol: Symbol) -> bool:
     )
 
 
-def stub_kind(body: Body | None) -> Stub | None:
-    """The stub of a body that may be absent."""
-    return body.stub if body else None
-
-
 def comments(symbol: Symbol) -> str:
     """The comments right above a declaration and in it."""
     content = symbol.file.source.content

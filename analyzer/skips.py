@@ -89,8 +89,7 @@ def _with_set_up(symbol: Symbol, target: Scope, reference: Scope) -> Iterator[Sk
 def _function(symbol: Symbol, target: Scope, reference: Scope, depth: int) -> Iterator[Skip]:
     if not _can_skip(symbol, target, depth):
         return
-    root = syntax.parse(b"package p\n" + symbol.source).root_node
-    function = next((n for n in root.named_children if n.type.endswith("_declaration")), None)
+    function = syntax.function_node(symbol.source)
     if function is not None:
         walk = _Walk(target, reference, symbol.declaration.line - 1, depth)
         at = _At(Truth.YES, Truth.YES, "", {}, own=depth == 0)

@@ -119,6 +119,35 @@ def parse(source: bytes) -> Tree:
 _kept = lru_cache(maxsize=KEPT_TREES)(grammar.parse)
 
 
+def function_node(source: bytes) -> Node | None:
+    """The tree of one declaration's text alone: its node, which begins in row 1; None when there is none."""
+    root = parse(b"package p\n" + source).root_node
+    return next((n for n in root.named_children if n.type.endswith("_declaration")), None)
+
+
+def is_broken(node: Node) -> bool:
+    """Whether something of what `function_node` was given is not Go."""
+    return node.has_error or (node.parent is not None and node.parent.has_error)
+
+
+def initial_value(source: bytes, name: str) -> Node | None:
+    """The expression that a constant or a variable begins with.
+
+    Args:
+        source: the text of its specification, which may declare several names.
+        name: the one that is asked for.
+    """
+    root = parse(b"package p\nvar " + source).root_node
+    spec = next((s for d in root.named_children if d.type == "var_declaration" for s in d.named_children), None)
+    values = spec.child_by_field_name("value") if spec is not None else None
+    if spec is None or root.has_error or values is None:
+        return None
+    names = [text(n) for n in spec.children_by_field_name("name")]
+    if len(names) != len(values.named_children) or name not in names:
+        return None
+    return values.named_children[names.index(name)]
+
+
 def statements(block: Node | None) -> Iterator[Node]:
     """The statements of a block or of a case, whichever way the grammar nests them."""
     for child in block.named_children if block else ():

@@ -10,6 +10,7 @@ from tree_sitter import Node
 
 from analyzer import syntax
 from analyzer.conditions import Truth
+from analyzer.effects import calls
 from analyzer.model import Stub
 from analyzer.refusals import NAMES_UNSUPPORTED, SAYS_UNSUPPORTED
 from analyzer.symbols import GoFile
@@ -256,7 +257,7 @@ class Ways:
             # Which assignment comes last is not known after a branch, so work anywhere counts.
             self._values[name] = worth if before is None or name in self._named else _worst({before, worth})
         for value, worth in zip(values, worths, strict=False):
-            if worth is Outcome.REAL and _calls(value) and not self._logs(value):
+            if worth is Outcome.REAL and calls(value) and not self._logs(value):
                 outcomes.add(Outcome.REAL)
         return outcomes
 
@@ -551,13 +552,6 @@ def _descend(node: Node, wanted: set[str], through: set[str]) -> Iterable[Node]:
             yield child
         elif child.type in through:
             yield from _descend(child, wanted, through)
-
-
-def _calls(node: Node) -> bool:
-    """Whether an expression calls anything, outside closures."""
-    if node.type == "call_expression":
-        return True
-    return node.type != "func_literal" and any(_calls(child) for child in node.named_children)
 
 
 def _literals(node: Node) -> Iterable[Node]:
