@@ -1,141 +1,200 @@
-"""A signed request to our own event, or None. The payload dies here."""
+"""What can happen, as values: what webhook.py makes of a delivery, and what the queue keeps."""
 
-import hashlib
-import hmac
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Annotated, Any
+import re
 
 import msgspec
 
-from bot.config import Secret
-from bot.ids import Repo
+from bot.ids import Login, Repo, Sha
+from bot.pull import Pull
 
-EVENTS = ("pull_request",)
-"""The webhook events that the app subscribes to; app.yml names the same."""
+EVENTS = ("check_run", "check_suite", "issue_comment", "merge_group", "pull_request", "push")
+"""The webhook events that the app subscribes to; app.yml names the same. GitHub sends those of installations anyway."""
 
-PERMISSIONS = {"metadata": "read", "contents": "read", "pull_requests": "write", "checks": "write"}
+PERMISSIONS = {
+    "metadata": "read",
+    "contents": "read",
+    "pull_requests": "write",
+    "checks": "write",
+    "issues": "write",
+    "merge_queues": "read",
+}
 """What the app may do; app.yml names the same."""
 
-# GitHub's delivery ids are UUIDs; ours becomes part of a Redis key.
-MAX_DELIVERY_LENGTH = 100
-_SHA256 = "sha256="
-_ACTIONS = {"opened", "reopened", "synchronize", "ready_for_review", "edited"}
 
-
-class SignatureError(Exception):
-    """The request is not proven to be GitHub's."""
-
-
-class EventError(Exception):
-    """An event that we handle does not have the shape that GitHub documents."""
-
-
-@dataclass(frozen=True, slots=True)
-class PullEvent:
-    """A pull request may show something else now.
+class Event(msgspec.Struct, frozen=True, tag_field="kind", kw_only=True):
+    """What all events have.
 
     Attributes:
         delivery: the value of X-GitHub-Delivery; a redelivery has the same.
         installation: the id of the app's installation.
-        repo: the base repository.
-        number: the pull request's number.
-        action: GitHub's word for what happened.
     """
 
     delivery: str
     installation: int
+
+    @property
+    def subject(self) -> str:
+        """What is worked on by one job at a time, so that one job answers all its events; empty when each counts."""
+        return ""
+
+
+class PullEvent(Event, frozen=True, tag="pull"):
+    """A pull request may show something else now.
+
+    Attributes:
+        repo: the base repository.
+        number: the pull request's number.
+        action: GitHub's word for what happened.
+        pull: the pull request as the event told it, which may be old by now.
+        again: somebody asks for a new check run, even one that says the same.
+    """
+
     repo: Repo
     number: int
     action: str
+    pull: Pull | None = None
+    again: bool = False
+
+    @property
+    def subject(self) -> str:
+        """``owner/name#12``."""
+        return f"{self.repo}#{self.number}"
 
 
-# An id that the queue's encoder and every store can hold.
-_Number = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+class GroupEvent(Event, frozen=True, tag="group"):
+    """A merge queue asks whether a group may be merged. Without an answer it waits until it gives up.
+
+    Attributes:
+        repo: the repository.
+        head: the commit that would be merged.
+        base: its parent, which is the branch or the group before it.
+        number: of the pull request that the group was made for; 0 when the branch's name does not tell.
+        again: as in `PullEvent`.
+    """
+
+    repo: Repo
+    head: Sha
+    base: Sha
+    number: int = 0
+    again: bool = False
+
+    @property
+    def subject(self) -> str:
+        """``owner/name^commit``."""
+        return f"{self.repo}^{self.head}"
 
 
-class _Id(msgspec.Struct):
-    id: _Number
+class SuiteEvent(Event, frozen=True, tag="suite"):
+    """Somebody asks for all checks of a commit again. The event does not say of which pull request, for forks.
+
+    Attributes:
+        repo: the repository.
+        head: the commit.
+    """
+
+    repo: Repo
+    head: Sha
 
 
-class _Repository(msgspec.Struct):
-    full_name: str
+class PushEvent(Event, frozen=True, tag="push"):
+    """A branch has a new tip.
+
+    Attributes:
+        repo: the repository.
+        branch: its name, without refs/heads/.
+        before: the tip that was; None for a new branch.
+        after: the tip that is.
+        default: it is the repository's default branch.
+    """
+
+    repo: Repo
+    branch: str
+    before: Sha | None
+    after: Sha
+    default: bool
+
+    @property
+    def subject(self) -> str:
+        """``owner/name@branch``."""
+        return f"{self.repo}@{self.branch}"
 
 
-class _Changes(msgspec.Struct):
-    base: Any = None
+class CommandEvent(Event, frozen=True, tag="command"):
+    """Somebody tells us something, in a comment or by a button of the check run.
+
+    Attributes:
+        repo: the base repository.
+        number: the pull request's number.
+        user: who; what they may do is to be asked.
+        lines: what, without the name that we are called by.
+        comment: the id of the comment; 0 for a button.
+    """
+
+    repo: Repo
+    number: int
+    user: Login
+    lines: tuple[str, ...]
+    comment: int = 0
 
 
-class _PullRequest(msgspec.Struct):
-    action: str
-    number: _Number
-    repository: _Repository
-    installation: _Id | None = None
-    changes: _Changes | None = None
+class GoneEvent(Event, frozen=True, tag="gone"):
+    """We are not to work on some repositories any more.
+
+    Attributes:
+        repos: which.
+    """
+
+    repos: tuple[Repo, ...]
 
 
-_DECODER = msgspec.json.Decoder(_PullRequest)
+AnyEvent = PullEvent | GroupEvent | SuiteEvent | PushEvent | CommandEvent | GoneEvent
+_ENCODER = msgspec.json.Encoder(enc_hook=str)
+_DECODER: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent, dec_hook=lambda kind, text: kind(text))
 
 
-def verify(body: bytes, signature: str | None, secrets: Iterable[Secret]) -> None:
-    """Check that GitHub signed the raw body with one of our secrets.
+def encode(event: Event) -> bytes:
+    """An event as the queue keeps it."""
+    return _ENCODER.encode(event)
 
-    Args:
-        body: the bytes as they came.
-        signature: the value of X-Hub-Signature-256. The SHA-1 header is not accepted in its place.
-        secrets: the secret, and while it is being changed the former one.
+
+def decode(stored: bytes | str) -> AnyEvent:
+    """The event that was encoded.
 
     Raises:
-        SignatureError: the signature is missing or wrong.
-
-    Source: docs.github.com, "Validating webhook deliveries".
+        msgspec.DecodeError: it is none, or one of another version.
     """
-    if not signature:
-        raise SignatureError("no X-Hub-Signature-256 header: set a webhook secret on GitHub")
-    given = signature.removeprefix(_SHA256).encode(errors="replace")
-    known = False
-    for secret in secrets:
-        digest = hmac.new(secret.reveal().encode(), body, hashlib.sha256).hexdigest().encode()
-        known |= hmac.compare_digest(digest, given)
-    if not known or not signature.startswith(_SHA256):
-        raise SignatureError("the signature is of another secret")
+    return _DECODER.decode(stored)
 
 
-def parse(event: str, delivery: str, body: bytes) -> PullEvent | None:
-    """Turn a verified request into our event.
+def about(number: int, base: Sha | None = None) -> str:
+    """How the external id of a check run begins that is about a pull request, or about a merge group on a base.
 
-    Args:
-        event: the value of X-GitHub-Event.
-        delivery: the value of X-GitHub-Delivery.
-        body: the JSON payload.
-
-    Returns:
-        The event; None for what we do not handle, whatever it holds.
-
-    Raises:
-        EventError: a pull_request event that is malformed.
+    A check run's events do not name the pull requests of forks; this does.
     """
-    if event != "pull_request":
+    return f"g{base}.{number}" if base else f"p{number}"
+
+
+_ABOUT = re.compile(r"(?:p|g(?P<base>[0-9a-f]{40})\.)(?P<number>\d{1,18}):")
+
+
+def numbered(external_id: str | None) -> int:
+    """The pull request that a check run of ours is about, by its external id; 0 when it does not say."""
+    known = _ABOUT.match(external_id or "")
+    return int(known["number"]) if known is not None else 0
+
+
+def again(
+    external_id: str | None, repo: Repo, head: Sha, delivery: str, installation: int
+) -> PullEvent | GroupEvent | None:
+    """What is to be checked again, by what a check run of ours calls itself; None when it is nothing of ours."""
+    known, number = _ABOUT.match(external_id or ""), numbered(external_id)
+    if known is not None and known["base"]:
+        base = Sha(known["base"])
+        return GroupEvent(
+            delivery=delivery, installation=installation, repo=repo, head=head, base=base, number=number, again=True
+        )
+    if not number:
         return None
-    if not (0 < len(delivery) <= MAX_DELIVERY_LENGTH and delivery.isascii() and delivery.isprintable()):
-        raise EventError("no usable X-GitHub-Delivery header")
-    try:
-        payload = _DECODER.decode(body)
-        repo = Repo(payload.repository.full_name)
-    except (msgspec.DecodeError, msgspec.ValidationError, ValueError, RecursionError) as error:
-        raise EventError(f"malformed pull_request payload: {error}") from None
-    if payload.installation is None:
-        raise EventError("the payload names no installation: is it from a GitHub App's webhook?")
-    if not _matters(payload):
-        return None
-    return PullEvent(delivery, payload.installation.id, repo, payload.number, payload.action)
-
-
-def _matters(payload: _PullRequest) -> bool:
-    """Whether the head, the base or the state of the pull request may have changed.
-
-    A closed one needs no work: a job that is under way finds it closed before it writes.
-    """
-    if payload.action == "edited":
-        return payload.changes is not None and payload.changes.base is not None
-    return payload.action in _ACTIONS
+    return PullEvent(
+        delivery=delivery, installation=installation, repo=repo, number=number, action="rerequested", again=True
+    )

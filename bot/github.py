@@ -18,6 +18,7 @@ from gidgethub.aiohttp import GitHubAPI
 
 from bot.config import Settings
 from bot.ids import Repo, Sha
+from bot.pull import Pull, RawPull
 from bot.report import Annotation, Check
 
 _T = TypeVar("_T")
@@ -80,17 +81,6 @@ class _Commit(msgspec.Struct):
     sha: str
 
 
-class _Branch(msgspec.Struct):
-    ref: str
-    sha: str
-
-
-class _Pull(msgspec.Struct):
-    state: Literal["open", "closed"]
-    head: _Branch
-    base: _Branch
-
-
 class _Compare(msgspec.Struct):
     merge_base_commit: _Commit
 
@@ -118,16 +108,6 @@ class CheckRun(msgspec.Struct, frozen=True):
     id: int
     status: str
     external_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Pull:
-    """A pull request as it is now."""
-
-    open: bool
-    head: Sha
-    base: Sha
-    base_ref: str
 
 
 class _Api(GitHubAPI):
@@ -334,8 +314,7 @@ class Installation:
 
     async def pull(self, number: int) -> Pull:
         """A pull request as it is now."""
-        answer = msgspec.convert(await self._get(f"/repos/{self.repo}/pulls/{number}"), _Pull)
-        return Pull(answer.state == "open", Sha(answer.head.sha), Sha(answer.base.sha), answer.base.ref)
+        return Pull.of(msgspec.convert(await self._get(f"/repos/{self.repo}/pulls/{number}"), RawPull))
 
     async def merge_base(self, base: Sha, head: Sha) -> Sha:
         """The commit that GitHub compares a pull request with."""

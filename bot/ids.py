@@ -8,6 +8,7 @@ _OWNER = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,38})"
 _NAME = r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}"
 _REPO = re.compile(rf"{_OWNER}/{_NAME}")
 _SHA = re.compile(r"[0-9a-f]{40}")
+_LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}(?:\[bot\])?")
 
 
 class Repo(str):
@@ -44,4 +45,20 @@ class Sha(str):
         """Check."""
         if not _SHA.fullmatch(text):
             raise ValueError(f"not a commit id (40 hexadecimal digits): {text[:50]!r}")
+        return super().__new__(cls, text)
+
+
+class Login(str):
+    """An account's name. Those of apps end in ``[bot]``, those of managed users have an underscore.
+
+    Raises:
+        ValueError: the text is no such name. It is safe in a URL path otherwise, where brackets are to be quoted.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Check."""
+        if not _LOGIN.fullmatch(text):
+            raise ValueError(f"not an account's name: {text[:50]!r}")
         return super().__new__(cls, text)

@@ -12,6 +12,23 @@ from bot.report import CHECK_NAME, MARKER, Annotation, Check, Report
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """What a check run is about.
+
+    Attributes:
+        name: how its external id begins (`bot.events.about`).
+        head: the commit.
+        known: a run of ours may be on the commit already.
+        again: when it is not 0, one is wanted that was made for this request, even if it says the same.
+    """
+
+    name: str
+    head: Sha
+    known: bool = True
+    again: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """What was done."""
 
@@ -20,44 +37,50 @@ class Published:
 
 
 async def publish(
-    github: Installation, number: int, head: Sha, report: Report, may_write: Callable[[], Awaitable[None]]
+    github: Installation, number: int, about: About, report: Report, may_write: Callable[[], Awaitable[None]]
 ) -> Published:
     """Reconcile GitHub with a report.
 
     Args:
         github: the repository.
         number: the pull request.
-        head: the commit that the report is about.
+        about: what the report is about.
         report: what should be shown.
         may_write: asked before every write; raises when somebody else has taken over.
 
     Returns:
         What was done; a second call with the same report does nothing.
     """
-    check = await _check(github, head, report.check, may_write)
+    check = await _check(github, about, report.check, may_write)
     comment = await _comment(github, number, report, may_write)
     return Published(comment, check)
 
 
 async def _check(
-    github: Installation, head: Sha, check: Check, may_write: Callable[[], Awaitable[None]]
+    github: Installation, about: About, check: Check, may_write: Callable[[], Awaitable[None]]
 ) -> Literal["created", "unchanged"]:
     """A run says by its external id what it shows. Another content is another run: GitHub shows the newest of a name.
 
     One that is not completed lost its maker between two batches of annotations, so it does not count.
     """
-    wanted = digest(check)
-    runs = await github.check_runs(head, CHECK_NAME)
+    shown = f"{about.name}:{digest(check)}"
+    wanted = f"{shown}:{about.again}" if about.again else shown
+    runs = await github.check_runs(about.head, CHECK_NAME) if about.known else []
     newest = max(runs, key=lambda run: run.id, default=None)
-    if newest is not None and newest.external_id == wanted and newest.status == "completed":
+    if newest is not None and newest.status == "completed" and _says(newest.external_id or "", wanted):
         return "unchanged"
     first, *rest = _batches(check.annotations)
     await may_write()
-    run = await github.create_check_run(head, CHECK_NAME, wanted, check, first, completed=not rest)
+    run = await github.create_check_run(about.head, CHECK_NAME, wanted, check, first, completed=not rest)
     for number, batch in enumerate(rest, 1):
         await may_write()
         await github.add_annotations(run, check, batch, completed=number == len(rest))
     return "created"
+
+
+def _says(external_id: str, wanted: str) -> bool:
+    """Whether a run is the one that is wanted; one that was asked for says no less than one that was not."""
+    return external_id == wanted or external_id.startswith(f"{wanted}:")
 
 
 def _batches(annotations: tuple[Annotation, ...]) -> list[tuple[Annotation, ...]]:

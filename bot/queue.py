@@ -1,14 +1,17 @@
 """Jobs in Redis through SAQ, and the name of every Redis key.
 
-A pull request is worked on by one job at a time, and the newest head wins:
+What an event is about, its subject, is worked on by one job at a time, and the newest head wins:
 
-- Each accepted event counts up ``asked`` of its pull request and becomes a job that carries that number.
-- A job takes the pull request's lock and reads ``asked`` before it reads the head from GitHub, so what it publishes
+- Each accepted event counts up ``asked`` of its subject and becomes a job that carries that number. One that asks for a
+  new check run notes the number as ``again``, too, because another's job may answer it.
+- A job takes the subject's lock and reads ``asked`` before it reads the head from GitHub, so what it publishes
   answers every event up to that number. It notes the number as ``done``; jobs with lower numbers have nothing to do.
 - A job that finds the lock taken ends at once. The holder, after it let go of the lock, looks at ``asked`` again and
   puts one more job in the queue if the number has grown.
 - ``pending`` holds every event until it is finished, that one more job's too. What the queue engine lost is put back
   from there.
+
+Events without a subject each count, and are jobs without a lock.
 """
 
 import asyncio
@@ -16,7 +19,6 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, replace
 
 import msgspec
 from redis.asyncio import Redis
@@ -24,8 +26,7 @@ from redis.exceptions import RedisError
 from saq import Job, Queue
 from saq.queue.redis import RedisQueue
 
-from bot.events import PullEvent
-from bot.ids import Repo
+from bot.events import AnyEvent, GroupEvent, PullEvent, decode, encode
 
 QUEUE = "winparity"
 PENDING = "wp:pending"
@@ -66,37 +67,36 @@ class SupersededError(Exception):
     """A newer push, or another worker, has taken over; nothing more may be written."""
 
 
-def pull_name(repo: Repo, number: int) -> str:
-    """``owner/name#number``."""
-    return f"{repo}#{number}"
-
-
-def _key(pull: str, what: str) -> str:
-    return f"wp:pull:{pull}:{what}"
+def _key(subject: str, what: str) -> str:
+    return f"wp:on:{subject}:{what}"
 
 
 def _delivery_key(delivery: str) -> str:
     return f"wp:delivery:{delivery}"
 
 
-def _one_more(delivery: str) -> str:
-    """A delivery of our own, named after the one that led to it."""
-    return f"{delivery.partition('+')[0]}+{secrets.token_hex(4)}"
-
-
-def _plain(event: PullEvent) -> dict[str, str | int]:
-    """An event in types that every encoder knows."""
-    return {**asdict(event), "repo": str(event.repo)}
+def _one_more(event: AnyEvent) -> AnyEvent:
+    """The event as a delivery of our own, named after the one that led to it. What it told is old by now."""
+    delivery = f"{event.delivery.partition('+')[0]}+{secrets.token_hex(4)}"
+    if isinstance(event, PullEvent):
+        return msgspec.structs.replace(event, delivery=delivery, pull=None, again=False)
+    return msgspec.structs.replace(event, delivery=delivery)
 
 
 class Hold:
-    """One pull request's lock, held by one run of one job."""
+    """One subject's lock, held by one run of one job.
 
-    def __init__(self, redis: Redis, pull: str, value: str, asked: int) -> None:
+    Attributes:
+        asked: the number of the last event that this run answers.
+        again: the number of the last event that asks for a new check run and is not answered yet; 0 when none does.
+    """
+
+    def __init__(self, redis: Redis, subject: str, value: str, asked: int, again: int = 0) -> None:
         self._redis = redis
-        self._key = _key(pull, "lock")
+        self._key = _key(subject, "lock")
         self._value = value
         self.asked = asked
+        self.again = again
 
     async def check(self) -> None:
         """Make sure that the lock is still ours.
@@ -117,7 +117,7 @@ class Hold:
 
 
 class Jobs:
-    """The queue and what is known of each pull request.
+    """The queue and what is known of each subject.
 
     Args:
         url: a Redis URL; ``unix://`` for a socket.
@@ -133,7 +133,7 @@ class Jobs:
             await self.queue.disconnect()
         await self.redis.aclose()
 
-    async def submit(self, event: PullEvent) -> bool:
+    async def submit(self, event: AnyEvent) -> bool:
         """Accept an event. When this returns, it is stored and will be worked on.
 
         Returns:
@@ -141,19 +141,16 @@ class Jobs:
         """
         if await self.is_finished(event.delivery):
             return False
-        await self.redis.hset(PENDING, event.delivery, msgspec.json.encode(_plain(event)))
+        await self.redis.hset(PENDING, event.delivery, encode(event))
         return await self._enqueue(event)
 
-    async def _enqueue(self, event: PullEvent) -> bool:
+    async def _enqueue(self, event: AnyEvent) -> bool:
         """Make an event a job, unless it is one already: a delivery that comes twice asks for nothing new."""
         if await self.redis.zscore(_INCOMPLETE, self.queue.job_id(event.delivery)) is not None:
             return False
-        asked = _key(pull_name(event.repo, event.number), "asked")
-        number = await self.redis.incr(asked)
-        await self.redis.expire(asked, ASKED_TTL)
         job = Job(
-            "pull",
-            kwargs={**_plain(event), "asked": number},
+            "work",
+            kwargs={"event": encode(event).decode(), "asked": await self._count(event)},
             key=event.delivery,
             retries=RETRIES,
             retry_delay=RETRY_DELAY,
@@ -163,7 +160,18 @@ class Jobs:
         )
         return await self.queue.enqueue(job) is not None
 
-    async def finished(self, event: PullEvent, *, well: bool = True) -> None:
+    async def _count(self, event: AnyEvent) -> int:
+        """The event's number among those of its subject."""
+        if not event.subject:
+            return 0
+        asked = _key(event.subject, "asked")
+        number = int(await self.redis.incr(asked))
+        await self.redis.expire(asked, ASKED_TTL)
+        if isinstance(event, PullEvent | GroupEvent) and event.again:
+            await self.redis.set(_key(event.subject, "again"), number, ex=ASKED_TTL)
+        return number
+
+    async def finished(self, event: AnyEvent, *, well: bool = True) -> None:
         """Strike an event off. One that failed for good may be delivered again; one that went well runs only once."""
         async with self.redis.pipeline(transaction=True) as pipe:
             if well:
@@ -179,38 +187,36 @@ class Jobs:
         """Put back what was accepted and is in no queue: its sweeper was killed halfway. Returns how many."""
         count = 0
         for stored in await self.redis.hvals(PENDING):
-            event = msgspec.json.decode(stored)
-            count += await self._enqueue(PullEvent(**{**event, "repo": Repo(event["repo"])}))
+            count += await self._enqueue(decode(stored))
         return count
 
-    async def answered(self, event: PullEvent, asked: int) -> bool:
+    async def answered(self, event: AnyEvent, asked: int) -> bool:
         """Whether what is published already answers this event, and all that came meanwhile.
 
         The job of a later event may have ended because this one held the lock; a killed worker then leaves it to us.
         """
-        pull = pull_name(event.repo, event.number)
-        done = await self.redis.get(_key(pull, "done"))
-        return done is not None and int(done) >= max(asked, await self._asked(pull))
+        done = await self._number(event, "done")
+        return done > 0 and done >= max(asked, await self._number(event, "asked"))
 
-    async def note_answered(self, event: PullEvent, hold: Hold) -> None:
+    async def note_answered(self, event: AnyEvent, hold: Hold) -> None:
         """Note that what is published answers all events up to the number that the hold began with."""
-        await self.redis.set(_key(pull_name(event.repo, event.number), "done"), hold.asked, ex=DONE_TTL)
+        await self.redis.set(_key(event.subject, "done"), hold.asked, ex=DONE_TTL)
 
     @asynccontextmanager
-    async def hold(self, event: PullEvent, job: Job) -> AsyncIterator[Hold | None]:
-        """Work on a pull request alone.
+    async def hold(self, event: AnyEvent, job: Job) -> AsyncIterator[Hold | None]:
+        """Work on a subject alone.
 
         Yields:
             The hold, renewed while it lasts together with the job's heartbeat; None when another job has it.
         """
-        pull = pull_name(event.repo, event.number)
         owner, run = f"{job.key}:", secrets.token_hex(RUN_BYTES)
-        if not await self.redis.eval(_TAKE, 1, _key(pull, "lock"), owner, run, LOCK_TTL_MS):
+        if not await self.redis.eval(_TAKE, 1, _key(event.subject, "lock"), owner, run, LOCK_TTL_MS):
             yield None
             return
         # A pause that was asked for before says nothing of a failure now.
         job.retry_delay, job.retry_backoff = RETRY_DELAY, True
-        hold = Hold(self.redis, pull, owner + run, await self._asked(pull))
+        asked, again, done = [await self._number(event, what) for what in ("asked", "again", "done")]
+        hold = Hold(self.redis, event.subject, owner + run, asked, again if again > done else 0)
         over = asyncio.Event()
         beat = asyncio.create_task(self._beat(hold, job, over))
         try:
@@ -220,11 +226,20 @@ class Jobs:
             over.set()
             await beat
             await hold.drop()
-            if await self._asked(pull) > hold.asked:
-                await self.submit(replace(event, delivery=_one_more(event.delivery)))
+            if await self._number(event, "asked") > hold.asked:
+                await self.submit(_one_more(event))
 
-    async def _asked(self, pull: str) -> int:
-        return int(await self.redis.get(_key(pull, "asked")) or 0)
+    async def _number(self, event: AnyEvent, what: str) -> int:
+        return int(await self.redis.get(_key(event.subject, what)) or 0)
+
+    async def first_time(self, event: AnyEvent, head: str) -> bool:
+        """Whether no check run of ours can be on a head yet. From now on one can."""
+        heads = _key(event.subject, "heads")
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.sadd(heads, head)
+            pipe.expire(heads, ASKED_TTL)
+            added, _ = await pipe.execute()
+        return bool(added)
 
     @staticmethod
     async def _beat(hold: Hold, job: Job, over: asyncio.Event) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 import yaml
 
@@ -49,6 +49,8 @@ class RepoConfig:
 
     Attributes:
         comment: when to comment; None leaves it to the server's setting.
+        drafts: when to comment on a draft, at most.
+        bots: when to comment on an app's pull request, at most.
         fail_on: from which level on a check fails.
         target: the GOOS that is judged.
         reference: the GOOS that it is judged by.
@@ -58,6 +60,8 @@ class RepoConfig:
     """
 
     comment: Comment | None = None
+    drafts: Comment = "never"
+    bots: Comment = "regressions"
     fail_on: FailOn = "regression"
     target: str = "windows"
     reference: str = "linux"
@@ -193,6 +197,7 @@ def _is_date(text: str) -> bool:
 
 _RULE_IDS = tuple(sorted(rule.id for rule in RULES))
 _SYSTEMS = tuple(sorted(KNOWN_GOOS))
+_WHEN = get_args(Comment)
 _ENTRY = _Record(
     {
         "symbol": _Text(
@@ -209,7 +214,11 @@ _ENTRY = _Record(
 )
 _FILE = _Record(
     {
-        "comment": _Choice(("never", "regressions", "findings", "always"), "When to comment on a pull request."),
+        "comment": _Choice(_WHEN, "When to comment on a pull request; on regressions and improvements by default."),
+        "drafts": _Choice(_WHEN, "When to comment on a draft, at most; never by default."),
+        "bots": _Choice(
+            _WHEN, "When to comment on a pull request that an app opened, at most; regressions by default."
+        ),
         "fail_on": _Choice(("regression", "warning", "never"), "From which level on the check fails."),
         "target": _Choice(_SYSTEMS, "The GOOS whose support is judged; windows by default."),
         "reference": _Choice(_SYSTEMS, "The GOOS that it is judged by; linux by default."),

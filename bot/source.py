@@ -309,13 +309,13 @@ class Mirror(LocalRepository):
                 if not path.exists():
                     raise
 
-    def fetch(self, base: Sha, head: Sha, pull: int) -> None:
+    def fetch(self, base: Sha, head: Sha, pull: int = 0) -> None:
         """Bring the commits and trees of both sides, without blobs. What is there already is not asked for.
 
         Args:
             base: the merge base.
             head: the pull request's head, which may come from a fork: the base repository has it too.
-            pull: the pull request's number.
+            pull: the pull request's number; 0 when it is none's.
 
         Raises:
             MovedError: the head is not on the server any more.
@@ -328,12 +328,12 @@ class Mirror(LocalRepository):
             done = self._fetch(*lacking)
             if done.returncode and not self._is_refusal(done.stderr):
                 self._check(done, "fetch")
-            if not self._has(head):
+            if pull and not self._has(head):
                 self._check(self._fetch(f"refs/pull/{pull}/head"), "fetch")
             if not self._has(base):
                 self._check(self._fetch(base), "fetch")
             if not self._has(head):
-                raise MovedError(f"commit {head} is no longer on the server: pull request {pull} has moved")
+                raise MovedError(f"commit {head} is no longer on the server")
 
     def _fetch(self, *what: str) -> subprocess.CompletedProcess[bytes]:
         return self._remote("fetch", "--depth=1", *_FETCH_FLAGS, self._url, *what)

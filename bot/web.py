@@ -11,9 +11,9 @@ import structlog
 from aiohttp import web
 
 from bot.config import MAX_BODY_BYTES, Settings
-from bot.events import EventError, SignatureError, parse, verify
 from bot.queue import Jobs
 from bot.valkey import embedded
+from bot.webhook import EventError, SignatureError, StrangerError, parse, verify
 
 # Seconds for the store to answer; GitHub gives a delivery ten.
 STORE_TIMEOUT = 5.0
@@ -54,6 +54,9 @@ async def webhook(request: web.Request) -> web.Response:
     except SignatureError as error:
         log.warning("refused a delivery", delivery=delivery, reason=str(error))
         return web.Response(status=401, text=f"{error}\n")
+    except StrangerError as error:
+        log.warning("not the app's webhook", delivery=delivery, event_name=name, reason=str(error))
+        return web.Response(text="nothing to do without an installation\n")
     except EventError as error:
         log.warning("malformed delivery", delivery=delivery, event_name=name, reason=str(error))
         return web.Response(status=400, text="malformed payload\n")
@@ -65,7 +68,7 @@ async def webhook(request: web.Request) -> web.Response:
     except (redis.RedisError, OSError, TimeoutError) as error:
         log.error("the store is away", delivery=delivery, reason=type(error).__name__)  # noqa: TRY400 - not a bug
         return web.Response(status=503, text="cannot store the delivery now\n")
-    log.info("accepted" if accepted else "known already", delivery=delivery, pull=f"{event.repo}#{event.number}")
+    log.info("accepted" if accepted else "known already", delivery=delivery, event_name=name, subject=event.subject)
     return web.Response(status=202, text="accepted\n" if accepted else "known already\n")
 
 

@@ -1,12 +1,9 @@
-"""One job from start to end as a list of calls, and what each failure means."""
+"""The engine that runs jobs: what each event asks for, and what each failure means."""
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -15,20 +12,13 @@ import structlog
 from saq import Job, Worker
 from saq.types import PartialTimersDict
 
-from analyzer import analyze
-from analyzer.model import Analysis
-from analyzer.reading import Reader
-from bot import repo_config, report
-from bot.around import around
+from bot import checking
 from bot.config import Settings
-from bot.events import PullEvent
+from bot.events import AnyEvent, GroupEvent, PullEvent, SuiteEvent, decode
 from bot.facts import FactsStore
-from bot.github import BROKEN_WAIT, TIMEOUT, BusyError, GitHub, Installation, Pull, RefusedError
-from bot.ids import Repo, Sha
-from bot.publish import Published, publish
+from bot.github import TIMEOUT, BusyError, GitHub, RefusedError
+from bot.line import Line
 from bot.queue import SWEEP, Hold, Jobs, SupersededError, later
-from bot.repo_config import Problem, RepoConfig
-from bot.source import Mirror, MovedError, SourceError, UnreachableError
 
 # Seconds between looks for accepted events that are in no queue.
 RESCUE_EVERY = 30.0
@@ -39,16 +29,6 @@ STOP_POLL = 0.01
 DEQUEUE_TIMEOUT = 1.0
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What a job needs: the settings, the queue, the door to GitHub, and what reads files."""
-
-    settings: Settings
-    jobs: Jobs
-    github: GitHub
-    reader: Reader
 
 
 @asynccontextmanager
@@ -69,7 +49,7 @@ async def working(settings: Settings, redis_url: str) -> AsyncIterator[Worker[An
 
         worker: Worker[Any] = Worker(
             jobs.queue,
-            [("pull", pull_job)],
+            [("work", work)],
             concurrency=settings.concurrency,
             startup=start,
             timers=PartialTimersDict(sweep=SWEEP, schedule=1, abort=1, worker_info=10),
@@ -114,10 +94,8 @@ async def _rescue(jobs: Jobs, over: asyncio.Event) -> None:
                 await over.wait()
 
 
-async def pull_job(
-    context: dict[str, Any], *, delivery: str, installation: int, repo: str, number: int, action: str, asked: int
-) -> str:
-    """Bring one pull request up to date. Returns what was done, in a word.
+async def work(context: dict[str, Any], *, event: str, asked: int) -> str:
+    """Do what an event asks for. Returns what was done, in a word.
 
     Raises:
         BusyError: GitHub cannot be asked now; the queue runs the job again when it can.
@@ -125,28 +103,27 @@ async def pull_job(
     """
     line: Line = context["line"]
     job: Job = context["job"]
-    event = PullEvent(delivery, installation, Repo(repo), number, action)
-    with structlog.contextvars.bound_contextvars(delivery=delivery, pull=f"{repo}#{number}"):
-        if await line.jobs.answered(event, asked):
-            await line.jobs.finished(event)
+    happened = decode(event)
+    kind = type(happened).__name__
+    with structlog.contextvars.bound_contextvars(delivery=happened.delivery, kind=kind, subject=happened.subject):
+        if not happened.subject:
+            return await _attempt(line, happened, None, job)
+        if await line.jobs.answered(happened, asked):
+            await line.jobs.finished(happened)
             return "answered already"
-        async with line.jobs.hold(event, job) as hold:
+        async with line.jobs.hold(happened, job) as hold:
             if hold is None:
-                await line.jobs.finished(event)
+                await line.jobs.finished(happened)
                 return "another job is on it"
-            done = await _attempt(line, event, hold, job)
-    return done
+            return await _attempt(line, happened, hold, job)
 
 
-async def _attempt(line: Line, event: PullEvent, hold: Hold, job: Job) -> str:
+async def _attempt(line: Line, event: AnyEvent, hold: Hold | None, job: Job) -> str:
     """Run the job, and decide what its failure means."""
-    github = line.github.installation(event.installation, event.repo)
     try:
-        done = await _bring_up_to_date(line, github, event, hold)
+        done = await _do(line, event, hold)
     except SupersededError as reason:
         # Whoever took over answers this event too.
-        done = f"superseded: {reason}"
-    except MovedError as reason:
         done = f"superseded: {reason}"
     except BusyError as busy:
         later(job, busy.until)
@@ -159,78 +136,26 @@ async def _attempt(line: Line, event: PullEvent, hold: Hold, job: Job) -> str:
         last = job.attempts >= job.retries
         log.exception("job failed", attempt=job.attempts, last=last)
         if last:
-            await _confess(line, github, event, hold)
+            if hold is not None and isinstance(event, PullEvent | GroupEvent):
+                await checking.confess(line, event, hold)
+            await line.jobs.finished(event, well=False)
         raise
     else:
-        await line.jobs.note_answered(event, hold)
+        if hold is not None:
+            await line.jobs.note_answered(event, hold)
     await line.jobs.finished(event)
     log.info("done", outcome=done)
     return done
 
 
-async def _bring_up_to_date(line: Line, github: Installation, event: PullEvent, hold: Hold) -> str:
-    pull = await github.pull(event.number)
-    if not pull.open:
-        return "closed"
-    base = await github.merge_base(pull.base, pull.head)
-    mirror = await asyncio.to_thread(_mirror, line.settings, github.repo, await github.token())
-    try:
-        analysis, config, edited = await asyncio.to_thread(_analyse, mirror, base, pull.head, event.number, line.reader)
-    except MovedError:
-        raise
-    except UnreachableError as error:
-        raise BusyError(str(error), time.time() + BROKEN_WAIT) from None
-    except SourceError as error:
-        wanted = report.unreadable_source(str(error))
-    else:
-        comment = config.comment or line.settings.comment
-        wanted = report.render(
-            analysis, github.repo, comment=comment, web=line.settings.git_url, config=config, edited=edited
-        )
-    published = await _publish(github, event, pull, wanted, hold)
-    return f"comment {published.comment}, check run {published.check}"
-
-
-def _mirror(settings: Settings, repo: Repo, token: str) -> Mirror:
-    return Mirror(settings.data_dir / "mirrors", repo, settings.git_url, token)
-
-
-def _analyse(
-    mirror: Mirror, base: Sha, head: Sha, number: int, reader: Reader
-) -> tuple[Analysis, RepoConfig, tuple[Problem, ...]]:
-    """The analysis, the settings of the base, and what is wrong with those that the pull request brings."""
-    mirror.fetch(base, head, number)
-    before, after = (mirror.file(rev, repo_config.PATH, repo_config.MAX_BYTES) for rev in (base, head))
-    config = repo_config.read(before)
-    edited = repo_config.read(after).problems if after != before else ()
-    today = datetime.now(UTC).date()
-    options, snapshots = config.options(today, reader), mirror.snapshots(base, head)
-    return analyze(*snapshots, options, around(mirror, *snapshots, options)), config, edited
-
-
-async def _publish(github: Installation, event: PullEvent, pull: Pull, wanted: report.Report, hold: Hold) -> Published:
-    """Publish, unless a newer push or another worker has come between.
-
-    The head is read again once before the first write: a stale result is never shown.
-    """
-    fresh = False
-
-    async def may_write() -> None:
-        nonlocal fresh
-        await hold.check()
-        if not fresh:
-            now = await github.pull(event.number)
-            if (now.open, now.head, now.base_ref) != (True, pull.head, pull.base_ref):
-                raise SupersededError("the pull request has changed meanwhile")
-            fresh = True
-
-    return await publish(github, event.number, pull.head, wanted, may_write)
-
-
-async def _confess(line: Line, github: Installation, event: PullEvent, hold: Hold) -> None:
-    """The last attempt failed: say so on the head, in grey, and take the event off the books."""
-    with contextlib.suppress(BusyError, RefusedError, SupersededError):
-        pull = await github.pull(event.number)
-        if pull.open:
-            await _publish(github, event, pull, report.internal_error(event.delivery), hold)
-    await line.jobs.finished(event, well=False)
+async def _do(line: Line, event: AnyEvent, hold: Hold | None) -> str:
+    """What each kind of event asks for."""
+    match event, hold:
+        case PullEvent(), Hold():
+            return await checking.check_pull(line, event, hold)
+        case GroupEvent(), Hold():
+            return await checking.check_group(line, event, hold)
+        case SuiteEvent(), _:
+            return await checking.check_suite(line, event)
+        case _:
+            return "nothing to do"

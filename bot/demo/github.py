@@ -26,6 +26,8 @@ import aiohttp
 import jwt
 from aiohttp import web
 
+from bot.events import PERMISSIONS
+
 MAX_BODY = 65_536
 MAX_CHECK_TEXT = 65_535
 MAX_ANNOTATIONS = 50
@@ -34,7 +36,7 @@ TOKEN_SECONDS = 3600
 MAX_JWT_SECONDS = 600
 RATE_LIMIT = 5000
 # What the app was granted at its installation (app.yml); a token cannot have more.
-GRANTED = {"metadata": "read", "contents": "read", "pull_requests": "write", "checks": "write", "merge_queues": "read"}
+GRANTED = PERMISSIONS
 _LEVELS = ("read", "write")
 # Bytes of a git answer that are passed on at a time.
 CHUNK = 64 * 1024
@@ -52,6 +54,9 @@ class PullState:
     state: str = "open"
     head_repo: str = ""
     draft: bool = False
+    locked: bool = False
+    author: str = "octocat"
+    labels: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -194,21 +199,31 @@ class StandIn:
         """The body of a pull_request webhook, with the fields that GitHub always sends and apps rely on."""
         repo = self.repositories[name.lower()]
         pull = repo.pulls[number]
-        owner, _, short = repo.name.partition("/")
-        account = {"login": owner, "id": 1, "type": "Organization"}
-        body: Json = {
-            "action": action,
-            "number": number,
-            "pull_request": self._pull(repo, pull),
-            "repository": {"id": repo.id, "name": short, "full_name": repo.name, "owner": account, "private": False},
-            "sender": account,
-            "installation": {"id": repo.installation, "node_id": "MDIz"},
-        }
+        body = self.event(name, action=action, number=number, pull_request=self._pull(repo, pull))
         if action == "edited":
             body["changes"] = {"base": {"ref": {"from": "old"}, "sha": {"from": "0" * 40}}}
         if action == "synchronize":
             body |= {"before": "0" * 40, "after": pull.head}
         return body
+
+    def event(self, name: str, *, sender: str = "octocat", **fields: Any) -> Json:
+        """The body of any webhook of a repository: the given fields, and those that GitHub always sends."""
+        repo = self.repositories[name.lower()]
+        owner, _, short = repo.name.partition("/")
+        account = {"login": owner, "id": 1, "type": "Organization"}
+        return {
+            **fields,
+            "repository": {
+                "id": repo.id,
+                "name": short,
+                "full_name": repo.name,
+                "owner": account,
+                "private": False,
+                "default_branch": "main",
+            },
+            "sender": {"login": sender, "id": 2, "type": "User"},
+            "installation": {"id": repo.installation, "node_id": "MDIz"},
+        }
 
     async def deliver(
         self, url: str, event: str, payload: Json, delivery: str = "", headers: dict[str, str] | None = None
@@ -399,6 +414,9 @@ class StandIn:
             "draft": pull.draft,
             "merged": False,
             "title": "A change",
+            "locked": pull.locked,
+            "user": {"login": pull.author, "id": 3, "type": "Bot" if pull.author.endswith("[bot]") else "User"},
+            "labels": [{"name": label} for label in pull.labels],
             "head": {"ref": "change", "sha": pull.head, "repo": {"full_name": pull.head_repo}},
             "base": {"ref": pull.base_ref, "sha": base, "repo": {"full_name": repo.name}},
         }
@@ -441,6 +459,8 @@ class StandIn:
         number = int(request.match_info["number"])
         if number not in repo.pulls:
             raise web.HTTPNotFound(reason="Not Found")
+        if repo.pulls[number].locked:
+            raise web.HTTPForbidden(reason="Unable to create comment because issue is locked.")
         return web.json_response(
             self._comment_view(self.add_comment(repo.name, number, body, self._app_id)), status=201
         )

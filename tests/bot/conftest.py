@@ -3,6 +3,8 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +13,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+import bot.checking
+import bot.github
+import bot.queue
 from bot.config import Secret, Settings
 from bot.demo.github import PullState, RepositoryState, StandIn
 from bot.demo.sample import commit, git
@@ -18,11 +23,13 @@ from bot.github import TIMEOUT, GitHub, Installation
 from bot.ids import Repo, Sha
 from bot.queue import Jobs
 from bot.valkey import _children, _ensure
+from bot.web import listening
+from bot.worker import working
+from tests.bot.line import BASE, NAME, Line
 from tests.bot.openapi import Judge, UnavailableError, description, must_not_skip
 
 APP_ID = 4242
 INSTALLATION = 7
-NAME = "Example/Berth"
 WEBHOOK_SECRET = "a webhook secret"
 
 
@@ -154,3 +161,26 @@ async def jobs(valkey: str) -> AsyncIterator[Jobs]:
     await jobs.redis.flushall()
     yield jobs
     await jobs.close()
+
+
+@pytest.fixture
+async def line(  # noqa: PLR0917 - pytest gives fixtures by name
+    standin: StandIn, settings: Settings, valkey: str, jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Line]:
+    """A web server and a worker on one store. Waiting for a GitHub that is away is shortened."""
+    monkeypatch.setattr(bot.github, "READ_RETRIES", ())
+    for module in (bot.github, bot.checking):
+        monkeypatch.setattr(module, "BROKEN_WAIT", 0.0)
+    monkeypatch.setattr(bot.queue, "RETRY_DELAY", 0.01)
+    folder = tmp_path / "repository.git"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--bare", ".")
+    base = await asyncio.to_thread(commit, folder, BASE, "base")
+    git(folder, "update-ref", "refs/heads/main", base)
+    git(folder, "update-ref", "refs/heads/other", base)
+    repository = standin.add_repository(NAME, folder, INSTALLATION)
+    here = replace(settings, host="127.0.0.1", port=0)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(working(here, valkey))
+        url = await stack.enter_async_context(listening(here, valkey))
+        yield Line(standin, repository, jobs, url, here, valkey, base)

@@ -3,143 +3,23 @@
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
 
+import bot.checking
 import bot.github
 import bot.queue
-import bot.worker
-from bot.config import MAX_BODY_BYTES, Settings
-from bot.demo.github import PullState, RepositoryState, StandIn
+from bot.config import MAX_BODY_BYTES
 from bot.demo.sample import commit, git
-from bot.ids import Sha
-from bot.queue import PENDING, QUEUE, Jobs
 from bot.report import CHECK_NAME, MARKER
-from bot.web import listening
 from bot.worker import working
 from tests.bot.conftest import APP_ID, INSTALLATION, NAME
+from tests.bot.line import BASE, DOCUMENTS, HARMLESS, LOST, LOST_MORE, MALFORMED, PATIENCE, REAL, STUB, Line, Tree
 from tests.bot.rendered import references, rendered, unbalanced
-
-Tree = dict[str, str]
-
-PATIENCE = 20.0
-REAL = """package vol
-
-import "os"
-
-// Free says how much room is left.
-func Free(name string) (int64, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return 0, err
-	}
-	return info.Size(), nil
-}
-"""
-STUB = """package vol
-
-import "errors"
-
-// Free says how much room is left.
-func Free(name string) (int64, error) {
-	return 0, errors.New("free space is not supported on Windows")
-}
-"""
-BASE: Tree = {"README.md": "# Berth\n", "vol/free_linux.go": REAL, "vol/free_windows.go": REAL}
-LOST: Tree = {**BASE, "vol/free_windows.go": STUB}
-LOST_MORE: Tree = {
-    **LOST,
-    "pad/pad_linux.go": REAL.replace("vol", "pad"),
-    "pad/pad_windows.go": STUB.replace("vol", "pad"),
-}
-HARMLESS: Tree = {**BASE, "vol/doc.go": "// Package vol has volumes.\npackage vol\n"}
-DOCUMENTS: Tree = {**BASE, "README.md": "# Berth, a container engine\n"}
-MALFORMED: Tree = {**BASE, "vol/new_windows.go": "package vol\n\nfunc Free(( {\n"}
-
-
-@dataclass
-class Line:
-    """The bot, and GitHub beside it."""
-
-    github: StandIn
-    repository: RepositoryState
-    jobs: Jobs
-    web: str
-    settings: Settings
-    redis_url: str
-    fork_point: Sha
-
-    async def open(self, tree: Tree, head_repo: str = "") -> PullState:
-        return self.github.open_pull(NAME, "main", await self.commit(tree), head_repo)
-
-    async def commit(self, tree: Tree) -> Sha:
-        return await asyncio.to_thread(commit, self.repository.git_dir, tree, "a change", self.fork_point)
-
-    async def push(self, pull: PullState, tree: Tree) -> None:
-        self.github.push(NAME, pull.number, await self.commit(tree))
-
-    async def send(self, action: str, pull: PullState, delivery: str = "", **headers: str) -> int:
-        payload = self.github.payload(action, NAME, pull.number)
-        known = {name.replace("_", "-"): value for name, value in headers.items()}
-        return await self.github.deliver(f"{self.web}/webhook", "pull_request", payload, delivery, known)
-
-    async def hear(self, action: str, pull: PullState, delivery: str = "") -> None:
-        """One event, from its delivery to the end of all work."""
-        assert await self.send(action, pull, delivery) == 202
-        await self.quiet()
-
-    async def quiet(self) -> None:
-        redis = self.jobs.redis
-        async with asyncio.timeout(PATIENCE):
-            while await redis.hlen(PENDING) or await redis.zcard(f"saq:{QUEUE}:incomplete"):  # noqa: ASYNC110 - others work
-                await asyncio.sleep(0.005)
-
-    async def queued(self) -> set[bytes]:
-        """The names of all that is known of events."""
-        return {name for name in await self.jobs.redis.keys("*") if name.startswith((b"wp:", b"saq:job:"))}
-
-    @property
-    def writes(self) -> list[str]:
-        return [
-            f"{c.method} {c.path}" for c in self.github.calls if c.method != "GET" and not c.path.startswith("/app/")
-        ]
-
-    def bodies(self, pull: PullState) -> list[str]:
-        return [comment["body"] for comment in self.repository.comments if comment["number"] == pull.number]
-
-    def runs(self, head: str | None = None) -> list[dict[str, Any]]:
-        return [run for run in self.repository.check_runs if head in {None, run["head_sha"]}]
-
-
-@pytest.fixture
-async def line(  # noqa: PLR0917 - pytest gives fixtures by name
-    standin: StandIn, settings: Settings, valkey: str, jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Line]:
-    """A web server and a worker on one store. Waiting for a GitHub that is away is shortened."""
-    monkeypatch.setattr(bot.github, "READ_RETRIES", ())
-    for module in (bot.github, bot.worker):
-        monkeypatch.setattr(module, "BROKEN_WAIT", 0.0)
-    monkeypatch.setattr(bot.queue, "RETRY_DELAY", 0.01)
-    folder = tmp_path / "repository.git"
-    folder.mkdir()
-    git(folder, "init", "--quiet", "--bare", ".")
-    base = await asyncio.to_thread(commit, folder, BASE, "base")
-    git(folder, "update-ref", "refs/heads/main", base)
-    git(folder, "update-ref", "refs/heads/other", base)
-    repository = standin.add_repository(NAME, folder, INSTALLATION)
-    here = replace(settings, host="127.0.0.1", port=0)
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(working(here, valkey))
-        url = await stack.enter_async_context(listening(here, valkey))
-        yield Line(standin, repository, jobs, url, here, valkey, base)
-
 
 # From the first event to the last.
 
@@ -201,10 +81,8 @@ async def test_an_event_costs_just_these_requests(line: Line) -> None:
         for call in calls
     ] == [
         ("POST", f"/app/installations/{INSTALLATION}/access_tokens", 201),
-        ("GET", f"{repo}/pulls/1", 200),
         ("GET", f"{repo}/compare/BASE...HEAD", 200),
-        ("GET", f"{repo}/commits/HEAD/check-runs", 200),
-        ("GET", f"{repo}/pulls/1", 304),
+        ("GET", f"{repo}/pulls/1", 200),
         ("POST", f"{repo}/check-runs", 201),
         ("GET", f"{repo}/issues/1/comments", 200),
         ("POST", f"{repo}/issues/1/comments", 201),
@@ -225,7 +103,6 @@ async def test_an_event_that_changes_nothing_costs_just_these_requests(line: Lin
         (call.method, call.path.replace(pull.head, "HEAD").replace(line.fork_point, "BASE"), call.status)
         for call in calls
     ] == [
-        ("GET", f"{repo}/pulls/1", 304),
         ("GET", f"{repo}/compare/BASE...HEAD", 304),
         ("GET", f"{repo}/commits/HEAD/check-runs", 200),
         ("GET", f"{repo}/issues/1/comments", 304),
@@ -359,7 +236,7 @@ def _once(line: Line, part: str, act: Callable[[], None]) -> None:
     line.github.on_call = hook
 
 
-BETWEEN = ["/compare/", ".git/git-upload-pack", "/check-runs"]
+BETWEEN = ["/compare/", ".git/git-upload-pack", "/pulls/1"]
 
 
 @pytest.mark.parametrize("part", BETWEEN)
@@ -377,11 +254,22 @@ async def test_the_result_of_a_replaced_head_is_not_shown(line: Line, part: str)
     stale, newer = pull.head, await line.commit(LOST_MORE)
     _once(line, part, lambda: line.github.push(NAME, pull.number, newer))
     await line.hear("opened", pull)
-    assert line.writes == []
+    assert [run["head_sha"] for run in line.runs()] == [newer], "its event may never come"
     await line.hear("synchronize", pull)
     assert [run["head_sha"] for run in line.runs()] == [newer]
     [body] = line.bodies(pull)
     assert stale not in body
+
+
+async def test_an_event_that_is_old_news_shows_what_is(line: Line) -> None:
+    pull = await line.open(LOST)
+    old = line.github.payload("opened", NAME, pull.number)
+    await line.push(pull, LOST_MORE)
+    for _ in range(2):
+        assert await line.github.deliver(f"{line.web}/webhook", "pull_request", old) == 202
+        await line.quiet()
+    assert [run["head_sha"] for run in line.runs()] == [pull.head]
+    assert len(line.bodies(pull)) == 1
 
 
 async def test_an_event_during_a_job_is_answered_by_one_more(line: Line) -> None:
@@ -516,7 +404,7 @@ async def test_a_bug_of_ours_is_confessed_in_grey(line: Line, monkeypatch: pytes
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(bot.worker, "analyze", fail)
+        patch.setattr(bot.checking, "analyze", fail)
         patch.setattr(bot.queue, "RETRIES", 2)
         pull = await line.open(LOST)
         await line.hear("opened", pull, "the-delivery")
@@ -534,7 +422,7 @@ async def test_a_bug_of_ours_leaves_an_older_comment_as_it_is(line: Line, monkey
     pull = await line.open(LOST)
     await line.hear("opened", pull)
     before = line.bodies(pull)
-    monkeypatch.setattr(bot.worker, "analyze", None)
+    monkeypatch.setattr(bot.checking, "analyze", None)
     monkeypatch.setattr(bot.queue, "RETRIES", 1)
     await line.push(pull, LOST_MORE)
     await line.hear("synchronize", pull)
@@ -545,7 +433,7 @@ async def test_a_bug_of_ours_leaves_an_older_comment_as_it_is(line: Line, monkey
 
 @pytest.mark.slow
 async def test_a_job_that_fails_does_not_stop_the_others(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = bot.worker.analyze
+    real = bot.checking.analyze
     bad, good = await line.open(LOST), await line.open(LOST_MORE)
 
     def fail_for_one(base: Any, head: Any, options: Any, around: Any) -> Any:
@@ -553,7 +441,7 @@ async def test_a_job_that_fails_does_not_stop_the_others(line: Line, monkeypatch
             raise ZeroDivisionError
         return real(base, head, options, around)
 
-    monkeypatch.setattr(bot.worker, "analyze", fail_for_one)
+    monkeypatch.setattr(bot.checking, "analyze", fail_for_one)
     monkeypatch.setattr(bot.queue, "RETRIES", 1)
     await asyncio.gather(line.send("opened", bad), line.send("opened", good))
     await line.quiet()

@@ -9,7 +9,7 @@ import pytest
 from bot.demo.github import Call, PullState, RepositoryState, StandIn
 from bot.github import BusyError, Installation
 from bot.ids import Sha
-from bot.publish import Published, digest, publish
+from bot.publish import About, Published, digest, publish
 from bot.report import CHECK_NAME, MARKER, Annotation, Check, Report
 from tests.bot.conftest import APP_ID, Template
 
@@ -50,7 +50,11 @@ def _annotations(count: int) -> tuple[Annotation, ...]:
 
 
 async def _publish(installation: Installation, pull: PullState, report: Report = REPORT) -> Published:
-    return await publish(installation, pull.number, Sha(pull.head), report, _always)
+    return await publish(installation, pull.number, _about(pull), report, _always)
+
+
+def _about(pull: PullState) -> About:
+    return About(f"p{pull.number}", Sha(pull.head))
 
 
 def _bodies(repository: RepositoryState) -> list[str]:
@@ -252,7 +256,7 @@ async def test_other_runs_do_not_count(
     pull: PullState,
     other: dict[str, int | str],
 ) -> None:
-    known = {"name": CHECK_NAME, "head_sha": pull.head, "external_id": digest(CHECK), "status": "completed"}
+    known = {"name": CHECK_NAME, "head_sha": pull.head, "external_id": f"p1:{digest(CHECK)}", "status": "completed"}
     standin.add_check_run(
         repository.name, {**known, **{k: v for k, v in other.items() if k != "app"}}, int(other["app"])
     )
@@ -271,10 +275,29 @@ async def test_every_write_asks_first(
         standin.add_comment(repository.name, pull.number, f"{MARKER}\nold", app=APP_ID)
     report = replace(REPORT, check=replace(CHECK, annotations=_annotations(120)))
     outcome = await asyncio.gather(
-        publish(installation, pull.number, Sha(pull.head), report, _only(writes)), return_exceptions=True
+        publish(installation, pull.number, _about(pull), report, _only(writes)), return_exceptions=True
     )
     assert isinstance(outcome[0], StopError) == (writes < 5)
     assert len(_writes(standin)) == writes
+
+
+async def test_a_run_that_is_asked_for_again_is_made_once_though_it_says_the_same(
+    installation: Installation, repository: RepositoryState, pull: PullState
+) -> None:
+    asked = replace(_about(pull), again=3)
+    done = [
+        (await publish(installation, pull.number, about, REPORT, _always)).check
+        for about in (_about(pull), asked, asked, _about(pull), replace(asked, again=4))
+    ]
+    assert done == ["created", "created", "unchanged", "unchanged", "created"]
+    assert len(repository.check_runs) == 3
+
+
+async def test_a_head_that_no_run_can_be_on_is_not_looked_at(
+    standin: StandIn, installation: Installation, pull: PullState
+) -> None:
+    await publish(installation, pull.number, replace(_about(pull), known=False), REPORT, _always)
+    assert [call.path for call in standin.calls if call.method == "GET" and "check-runs" in call.path] == []
 
 
 def test_a_digest_names_all_of_a_check() -> None:

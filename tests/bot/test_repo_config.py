@@ -19,6 +19,8 @@ SCHEMA = Path(__file__).parents[2] / "docs" / "winparity.schema.json"
 WHOLE = """\
 # what we want
 comment: regressions
+drafts: always
+bots: findings
 fail_on: warning
 target: darwin
 reference: linux
@@ -41,6 +43,8 @@ def test_everything_is_taken() -> None:
     config = read(WHOLE.encode())
     assert config == RepoConfig(
         "regressions",
+        "always",
+        "findings",
         "warning",
         "darwin",
         "linux",
@@ -52,11 +56,11 @@ def test_everything_is_taken() -> None:
                 ("stub-added",),
                 "Windows has no cgroups.",
                 PATH,
-                10,
+                12,
                 "https://example.com/1",
                 "2026-12-31",
             ),
-            Acceptance("volume", "Free", (), "not asked for", PATH, 17),
+            Acceptance("volume", "Free", (), "not asked for", PATH, 19),
         ),
     )
     options = config.options(date(2026, 1, 2))

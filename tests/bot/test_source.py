@@ -470,7 +470,7 @@ async def test_a_head_that_is_refused_by_its_id_is_had_by_its_pull_request(
 
 async def test_a_head_that_is_gone_has_moved(made: Made, pull: PullState, template: Template) -> None:
     mirror = await made()
-    with pytest.raises(MovedError, match="moved"):
+    with pytest.raises(MovedError, match="no longer on the server"):
         await asyncio.to_thread(mirror.fetch, template.fork_point, AWAY, pull.number)
     assert mirror._has(template.fork_point)
 

@@ -1,0 +1,222 @@
+"""A pull request or a merge group, from its event to the check run and the comment: a list of calls."""
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import get_args
+
+from analyzer import analyze
+from analyzer.model import Analysis
+from analyzer.reading import Reader
+from bot import repo_config, report
+from bot.around import around
+from bot.config import Comment, Settings
+from bot.events import GroupEvent, PullEvent, SuiteEvent, about, again
+from bot.github import BROKEN_WAIT, BusyError, Installation, RefusedError
+from bot.ids import Repo, Sha
+from bot.line import Line
+from bot.publish import About, Published, publish
+from bot.pull import Pull
+from bot.queue import Hold, SupersededError
+from bot.repo_config import Problem, RepoConfig
+from bot.report import CHECK_NAME, Report
+from bot.source import Mirror, MovedError, SourceError, UnreachableError
+
+# How often a pull request may change under our hands until the events of these changes are left to answer it.
+TRIES = 3
+# The words of the setting, from quiet to loud.
+_LOUDER = get_args(Comment)
+
+
+class _ChangedError(Exception):
+    """The pull request is not what we looked at any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a comparison gives.
+
+    Attributes:
+        analysis: the findings.
+        config: the settings of the base.
+        edited: what is wrong with the settings that the change brings.
+        go: a Go file differs.
+    """
+
+    analysis: Analysis
+    config: RepoConfig
+    edited: tuple[Problem, ...]
+    go: bool
+
+
+async def check_pull(line: Line, event: PullEvent, hold: Hold) -> str:
+    """Bring one pull request up to date. Returns what was done, in a word.
+
+    What the event told saves a request. It may be old, so before the first write GitHub is asked, and if it says
+    otherwise all begins anew.
+
+    Raises:
+        BusyError, RefusedError: GitHub cannot be asked now, or will not do it.
+        SupersededError: another job answers for the pull request.
+    """
+    github = line.github.installation(event.installation, event.repo)
+    pull = event.pull
+    for _ in range(TRIES):
+        told = pull is not None
+        pull = pull or await github.pull(event.number)
+        if not pull.open:
+            return "closed"
+        try:
+            published = await _check(line, github, event, pull, hold)
+        except MovedError as reason:
+            if not told:
+                raise SupersededError(str(reason)) from None
+        except _ChangedError:
+            pass
+        else:
+            return f"comment {published.comment}, check run {published.check}"
+        pull = None
+    raise SupersededError("the pull request changes all the time")
+
+
+async def _check(line: Line, github: Installation, event: PullEvent, pull: Pull, hold: Hold) -> Published:
+    base = await github.merge_base(pull.base, pull.head)
+    found = await _compare(line, github, base, pull.head, event.number)
+    wanted = found if isinstance(found, Report) else _report(found, line.settings, github.repo, pull)
+    return await _publish(line, event, pull, wanted, hold)
+
+
+async def _compare(line: Line, github: Installation, base: Sha, head: Sha, number: int) -> Found | Report:
+    """What differs for the platform; where git cannot give it, what to show instead."""
+    mirror = await asyncio.to_thread(_mirror, line.settings, github.repo, await github.token())
+    try:
+        return await asyncio.to_thread(_analyse, mirror, base, head, number, line.reader)
+    except MovedError:
+        raise
+    except UnreachableError as error:
+        raise BusyError(str(error), time.time() + BROKEN_WAIT) from None
+    except SourceError as error:
+        return report.unreadable_source(str(error))
+
+
+def _mirror(settings: Settings, repo: Repo, token: str) -> Mirror:
+    return Mirror(settings.data_dir / "mirrors", repo, settings.git_url, token)
+
+
+def _analyse(mirror: Mirror, base: Sha, head: Sha, number: int, reader: Reader) -> Found:
+    mirror.fetch(base, head, number)
+    before, after = (mirror.file(rev, repo_config.PATH, repo_config.MAX_BYTES) for rev in (base, head))
+    config = repo_config.read(before)
+    edited = repo_config.read(after).problems if after != before else ()
+    today = datetime.now(UTC).date()
+    options, snapshots = config.options(today, reader), mirror.snapshots(base, head)
+    analysis = analyze(*snapshots, options, around(mirror, *snapshots, options))
+    return Found(analysis, config, edited, go=any(s.files or s.unreadable for s in snapshots))
+
+
+def _report(found: Found, settings: Settings, repo: Repo, pull: Pull) -> Report:
+    comment = mode(found, settings.comment, pull)
+    wanted = report.render(
+        found.analysis, repo, comment=comment, web=settings.git_url, config=found.config, edited=found.edited
+    )
+    return replace(wanted, comment=None, resolved=None) if pull.locked else wanted
+
+
+def mode(found: Found, default: Comment, pull: Pull) -> Comment:
+    """When to comment: as the repository wants it, and no louder than it wants for a draft or an app's pull request.
+
+    Without a changed Go file there is nothing to tell, and where the conversation is locked nobody may write.
+    """
+    config = found.config
+    limits: list[Comment] = [config.comment or default]
+    if pull.draft:
+        limits.append(config.drafts)
+    if pull.by_bot:
+        limits.append(config.bots)
+    if pull.locked or not found.go:
+        limits.append("never")
+    return min(limits, key=_LOUDER.index)
+
+
+async def _publish(line: Line, event: PullEvent, pull: Pull, wanted: Report, hold: Hold) -> Published:
+    """Publish, unless a newer push or another worker has come between.
+
+    The head is read again once before the first write: a stale result is never shown.
+    """
+    github = line.github.installation(event.installation, event.repo)
+    fresh = False
+
+    async def may_write() -> None:
+        nonlocal fresh
+        await hold.check()
+        if not fresh:
+            now = await github.pull(event.number)
+            if not now.open or not _alike(now, pull):
+                raise _ChangedError
+            fresh = True
+
+    known = not await line.jobs.first_time(event, pull.head)
+    what = About(about(event.number), pull.head, known=known, again=hold.again)
+    return await publish(github, event.number, what, wanted, may_write)
+
+
+def _alike(now: Pull, before: Pull) -> bool:
+    """Whether a report on one is one on the other. A base that went on is no reason: its own changes are not reported."""
+    return _weighs(now) == _weighs(before)
+
+
+def _weighs(pull: Pull) -> tuple[object, ...]:
+    """What a report depends on."""
+    return (pull.head, pull.base_ref, pull.draft, pull.locked)
+
+
+async def check_group(line: Line, event: GroupEvent, hold: Hold) -> str:
+    """Answer a merge queue with a check run of the same name. There is nobody to comment to.
+
+    Raises:
+        BusyError, RefusedError: GitHub cannot be asked now, or will not do it.
+        SupersededError: another job answers, or the group is gone.
+    """
+    github = line.github.installation(event.installation, event.repo)
+    try:
+        found = await _compare(line, github, event.base, event.head, event.number)
+    except MovedError as reason:
+        raise SupersededError(str(reason)) from None
+    if isinstance(found, Found):
+        shown = report.render(
+            found.analysis, github.repo, comment="never", web=line.settings.git_url, config=found.config
+        )
+    else:
+        shown = found
+    known = not await line.jobs.first_time(event, event.head)
+    what = About(about(event.number, event.base), event.head, known=known, again=hold.again)
+    published = await publish(github, 0, what, replace(shown, comment=None, resolved=None), hold.check)
+    return f"check run {published.check}"
+
+
+async def check_suite(line: Line, event: SuiteEvent) -> str:
+    """Ask for each check run of ours on a commit again."""
+    github = line.github.installation(event.installation, event.repo)
+    events = {}
+    for run in await github.check_runs(event.head, CHECK_NAME):
+        delivery = f"{event.delivery}+{run.id}"
+        asked = again(run.external_id, event.repo, event.head, delivery, event.installation)
+        if asked is not None:
+            events[asked.subject] = asked
+    for asked in events.values():
+        await line.jobs.submit(asked)
+    return f"{len(events)} asked for again"
+
+
+async def confess(line: Line, event: PullEvent | GroupEvent, hold: Hold) -> None:
+    """The last attempt failed: say so on the head, in grey."""
+    github = line.github.installation(event.installation, event.repo)
+    wanted = report.internal_error(event.delivery)
+    with contextlib.suppress(BusyError, RefusedError, SupersededError, _ChangedError):
+        if isinstance(event, GroupEvent):
+            what = About(about(event.number, event.base), event.head, known=True, again=hold.again)
+            await publish(github, 0, what, wanted, hold.check)
+        elif (pull := await github.pull(event.number)).open:
+            await _publish(line, event, pull, wanted, hold)

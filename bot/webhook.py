@@ -1,0 +1,322 @@
+"""A signed request to our own event, or None. The payload dies here."""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from bot.config import Secret
+from bot.events import AnyEvent, CommandEvent, GoneEvent, GroupEvent, PullEvent, PushEvent, SuiteEvent, again, numbered
+from bot.ids import Login, Repo, Sha
+from bot.pull import Number, Pull, RawPull, User
+
+# GitHub's delivery ids are UUIDs; ours becomes part of a Redis key.
+MAX_DELIVERY_LENGTH = 100
+# Characters of one line to us that are read, and lines of one comment.
+MAX_COMMAND, MAX_COMMANDS = 1_000, 5
+_SHA256 = "sha256="
+_PULL_ACTIONS = {"opened", "reopened", "synchronize", "ready_for_review", "edited"}
+_NO_COMMIT = "0" * 40
+_BRANCH = "refs/heads/"
+_COMMAND = re.compile(r"/winparity(?:\s+(.*))?$", re.IGNORECASE)
+_FENCE = re.compile(r"\s*(`{3,}|~{3,})")
+_QUEUED = re.compile(r"/pr-(\d{1,18})-")
+
+
+class SignatureError(Exception):
+    """The request is not proven to be GitHub's."""
+
+
+class EventError(Exception):
+    """An event that we handle does not have the shape that GitHub documents."""
+
+
+class StrangerError(EventError):
+    """The payload names no installation: it is from a repository's own webhook, not from the app's."""
+
+
+# The fields that count, in GitHub's words (docs: "Webhook events and payloads").
+
+
+class _Id(msgspec.Struct):
+    id: Number
+
+
+class _Repository(msgspec.Struct):
+    full_name: str
+    default_branch: str = ""
+
+
+class _Payload(msgspec.Struct):
+    action: str = ""
+    repository: _Repository | None = None
+    installation: _Id | None = None
+
+    @property
+    def of_installation(self) -> int:
+        if self.installation is None:
+            raise StrangerError("the payload names no installation: is it from a GitHub App's webhook?")
+        return self.installation.id
+
+    @property
+    def repo(self) -> Repo:
+        if self.repository is None:
+            raise ValueError("the payload names no repository")
+        return Repo(self.repository.full_name)
+
+
+class _Changes(msgspec.Struct):
+    base: Any = None
+
+
+class _PullPayload(_Payload, kw_only=True):
+    action: str
+    number: Number
+    pull_request: RawPull
+    changes: _Changes | None = None
+
+
+class _Asked(msgspec.Struct):
+    identifier: str
+
+
+class _Run(msgspec.Struct):
+    head_sha: str
+    external_id: str | None = None
+
+
+class _RunPayload(_Payload, kw_only=True):
+    action: str
+    check_run: _Run
+    sender: User | None = None
+    requested_action: _Asked | None = None
+
+
+class _SuitePayload(_Payload, kw_only=True):
+    action: str
+    check_suite: _Run
+
+
+class _Group(msgspec.Struct):
+    head_sha: str
+    base_sha: str
+    head_ref: str = ""
+
+
+class _GroupPayload(_Payload, kw_only=True):
+    action: str
+    merge_group: _Group
+
+
+class _Issue(msgspec.Struct):
+    number: Number
+    pull_request: Any = None
+
+
+class _Said(msgspec.Struct):
+    id: Number
+    body: str | None = None
+    user: User | None = None
+
+
+class _CommentPayload(_Payload, kw_only=True):
+    action: str
+    issue: _Issue
+    comment: _Said
+
+
+class _PushPayload(_Payload, kw_only=True):
+    ref: str
+    before: str
+    after: str
+
+
+class _GonePayload(_Payload, kw_only=True):
+    action: str
+    repositories: list[_Repository] = []
+    repositories_removed: list[_Repository] = []
+
+
+def verify(body: bytes, signature: str | None, secrets: Iterable[Secret]) -> None:
+    """Check that GitHub signed the raw body with one of our secrets.
+
+    Args:
+        body: the bytes as they came.
+        signature: the value of X-Hub-Signature-256. The SHA-1 header is not accepted in its place.
+        secrets: the secret, and while it is being changed the former one.
+
+    Raises:
+        SignatureError: the signature is missing or wrong.
+
+    Source: docs.github.com, "Validating webhook deliveries".
+    """
+    if not signature:
+        raise SignatureError("no X-Hub-Signature-256 header: set a webhook secret on GitHub")
+    given = signature.removeprefix(_SHA256).encode(errors="replace")
+    known = False
+    for secret in secrets:
+        digest = hmac.new(secret.reveal().encode(), body, hashlib.sha256).hexdigest().encode()
+        known |= hmac.compare_digest(digest, given)
+    if not known or not signature.startswith(_SHA256):
+        raise SignatureError("the signature is of another secret")
+
+
+def parse(event: str, delivery: str, body: bytes) -> AnyEvent | None:
+    """Turn a verified request into our event.
+
+    Args:
+        event: the value of X-GitHub-Event.
+        delivery: the value of X-GitHub-Delivery.
+        body: the JSON payload.
+
+    Returns:
+        The event; None for what we do not handle, whatever it holds.
+
+    Raises:
+        EventError: an event that we handle is malformed.
+        StrangerError: it is not the app's.
+    """
+    if event not in _KINDS:
+        return None
+    if not (0 < len(delivery) <= MAX_DELIVERY_LENGTH and delivery.isascii() and delivery.isprintable()):
+        raise EventError("no usable X-GitHub-Delivery header")
+    decoder, make = _KINDS[event]
+    try:
+        payload = decoder.decode(body)
+        return make(payload, delivery, payload.of_installation)
+    except (msgspec.DecodeError, msgspec.ValidationError, ValueError, RecursionError) as error:
+        raise EventError(f"malformed {event} payload: {error}") from None
+
+
+def _pull_request(payload: _PullPayload, delivery: str, installation: int) -> PullEvent | None:
+    """The head, the base or the state of the pull request may have changed.
+
+    A closed one needs no work: a job that is under way finds it closed before it writes.
+    """
+    edited_base = payload.changes is not None and payload.changes.base is not None
+    repo, pull = payload.repo, Pull.of(payload.pull_request)
+    if payload.action not in _PULL_ACTIONS or (payload.action == "edited" and not edited_base):
+        return None
+    return PullEvent(
+        delivery=delivery,
+        installation=installation,
+        repo=repo,
+        number=payload.number,
+        action=payload.action,
+        pull=pull,
+    )
+
+
+def _check_run(payload: _RunPayload, delivery: str, installation: int) -> PullEvent | GroupEvent | CommandEvent | None:
+    run, button, repo = payload.check_run, payload.requested_action, payload.repo
+    if payload.action == "requested_action" and button is not None and payload.sender is not None:
+        number = numbered(run.external_id)
+        if not number:
+            return None
+        return CommandEvent(
+            delivery=delivery,
+            installation=installation,
+            repo=repo,
+            number=number,
+            user=Login(payload.sender.login),
+            lines=(button.identifier[:MAX_COMMAND],),
+        )
+    if payload.action != "rerequested":
+        return None
+    return again(run.external_id, repo, Sha(run.head_sha), delivery, installation)
+
+
+def _check_suite(payload: _SuitePayload, delivery: str, installation: int) -> SuiteEvent | None:
+    if payload.action != "rerequested":
+        return None
+    head = Sha(payload.check_suite.head_sha)
+    return SuiteEvent(delivery=delivery, installation=installation, repo=payload.repo, head=head)
+
+
+def _merge_group(payload: _GroupPayload, delivery: str, installation: int) -> GroupEvent | None:
+    if payload.action != "checks_requested":
+        return None
+    group = payload.merge_group
+    made_for = _QUEUED.search(group.head_ref)
+    return GroupEvent(
+        delivery=delivery,
+        installation=installation,
+        repo=payload.repo,
+        head=Sha(group.head_sha),
+        base=Sha(group.base_sha),
+        number=int(made_for[1]) if made_for else 0,
+    )
+
+
+def _issue_comment(payload: _CommentPayload, delivery: str, installation: int) -> CommandEvent | None:
+    """What somebody says to us. Apps are not listened to: two that answer each other never end."""
+    user, issue = payload.comment.user, payload.issue
+    if payload.action != "created" or issue.pull_request is None or user is None or user.type == "Bot":
+        return None
+    lines = commands(payload.comment.body or "")
+    if not lines:
+        return None
+    return CommandEvent(
+        delivery=delivery,
+        installation=installation,
+        repo=payload.repo,
+        number=issue.number,
+        user=Login(user.login),
+        lines=lines,
+        comment=payload.comment.id,
+    )
+
+
+def commands(body: str) -> tuple[str, ...]:
+    """The lines of a comment that begin with /winparity, without it. What is quoted or in a fence is not for us."""
+    found, fence = [], ""
+    for line in body.splitlines():
+        if mark := _FENCE.match(line):
+            fence = "" if fence and mark[1].startswith(fence) else fence or mark[1]
+        elif not fence and (said := _COMMAND.match(line.rstrip())):
+            found.append((said[1] or "").strip()[:MAX_COMMAND])
+    return tuple(found[:MAX_COMMANDS])
+
+
+def _push(payload: _PushPayload, delivery: str, installation: int) -> PushEvent | None:
+    branch, repo = payload.ref.removeprefix(_BRANCH), payload.repo
+    if branch == payload.ref or payload.after == _NO_COMMIT:
+        return None
+    return PushEvent(
+        delivery=delivery,
+        installation=installation,
+        repo=repo,
+        branch=branch,
+        before=None if payload.before == _NO_COMMIT else Sha(payload.before),
+        after=Sha(payload.after),
+        default=payload.repository is not None and branch == payload.repository.default_branch,
+    )
+
+
+def _gone(payload: _GonePayload, delivery: str, installation: int) -> GoneEvent | None:
+    gone = {"deleted": payload.repositories, "removed": payload.repositories_removed}.get(payload.action, [])
+    repos = tuple(Repo(repository.full_name) for repository in gone)
+    return GoneEvent(delivery=delivery, installation=installation, repos=repos) if repos else None
+
+
+_Make = Callable[[Any, str, int], AnyEvent | None]
+_Kind = tuple[msgspec.json.Decoder[Any], _Make]
+
+
+def _kind(payload: type[_Payload], make: _Make) -> _Kind:
+    return msgspec.json.Decoder(payload), make
+
+
+_KINDS: dict[str, _Kind] = {
+    "check_run": _kind(_RunPayload, _check_run),
+    "check_suite": _kind(_SuitePayload, _check_suite),
+    "installation": _kind(_GonePayload, _gone),
+    "installation_repositories": _kind(_GonePayload, _gone),
+    "issue_comment": _kind(_CommentPayload, _issue_comment),
+    "merge_group": _kind(_GroupPayload, _merge_group),
+    "pull_request": _kind(_PullPayload, _pull_request),
+    "push": _kind(_PushPayload, _push),
+}

@@ -1,0 +1,108 @@
+"""The bot as a whole with GitHub beside it, for tests that send webhooks and look at what a pull request shows."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from bot.config import Settings
+from bot.demo.github import PullState, RepositoryState, StandIn
+from bot.demo.sample import commit
+from bot.ids import Sha
+from bot.queue import PENDING, QUEUE, Jobs
+
+NAME = "Example/Berth"
+Tree = dict[str, str]
+
+PATIENCE = 20.0
+REAL = """package vol
+
+import "os"
+
+// Free says how much room is left.
+func Free(name string) (int64, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+"""
+STUB = """package vol
+
+import "errors"
+
+// Free says how much room is left.
+func Free(name string) (int64, error) {
+	return 0, errors.New("free space is not supported on Windows")
+}
+"""
+BASE: Tree = {"README.md": "# Berth\n", "vol/free_linux.go": REAL, "vol/free_windows.go": REAL}
+LOST: Tree = {**BASE, "vol/free_windows.go": STUB}
+LOST_MORE: Tree = {
+    **LOST,
+    "pad/pad_linux.go": REAL.replace("vol", "pad"),
+    "pad/pad_windows.go": STUB.replace("vol", "pad"),
+}
+HARMLESS: Tree = {**BASE, "vol/doc.go": "// Package vol has volumes.\npackage vol\n"}
+DOCUMENTS: Tree = {**BASE, "README.md": "# Berth, a container engine\n"}
+MALFORMED: Tree = {**BASE, "vol/new_windows.go": "package vol\n\nfunc Free(( {\n"}
+
+
+@dataclass
+class Line:
+    """The bot, and GitHub beside it."""
+
+    github: StandIn
+    repository: RepositoryState
+    jobs: Jobs
+    web: str
+    settings: Settings
+    redis_url: str
+    fork_point: Sha
+
+    async def open(self, tree: Tree, head_repo: str = "") -> PullState:
+        return self.github.open_pull(NAME, "main", await self.commit(tree), head_repo)
+
+    async def commit(self, tree: Tree) -> Sha:
+        return await asyncio.to_thread(commit, self.repository.git_dir, tree, "a change", self.fork_point)
+
+    async def push(self, pull: PullState, tree: Tree) -> None:
+        self.github.push(NAME, pull.number, await self.commit(tree))
+
+    async def send(self, action: str, pull: PullState, delivery: str = "", **headers: str) -> int:
+        payload = self.github.payload(action, NAME, pull.number)
+        known = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.github.deliver(f"{self.web}/webhook", "pull_request", payload, delivery, known)
+
+    async def hear(self, action: str, pull: PullState, delivery: str = "") -> None:
+        """One event, from its delivery to the end of all work."""
+        assert await self.send(action, pull, delivery) == 202
+        await self.quiet()
+
+    async def tell(self, event: str, sender: str = "octocat", **fields: Any) -> None:
+        """Any other event, from its delivery to the end of all work."""
+        payload = self.github.event(NAME, sender=sender, **fields)
+        assert await self.github.deliver(f"{self.web}/webhook", event, payload) == 202
+        await self.quiet()
+
+    async def quiet(self) -> None:
+        redis = self.jobs.redis
+        async with asyncio.timeout(PATIENCE):
+            while await redis.hlen(PENDING) or await redis.zcard(f"saq:{QUEUE}:incomplete"):  # noqa: ASYNC110 - others work
+                await asyncio.sleep(0.005)
+
+    async def queued(self) -> set[bytes]:
+        """The names of all that is known of events."""
+        return {name for name in await self.jobs.redis.keys("*") if name.startswith((b"wp:", b"saq:job:"))}
+
+    @property
+    def writes(self) -> list[str]:
+        return [
+            f"{c.method} {c.path}" for c in self.github.calls if c.method != "GET" and not c.path.startswith("/app/")
+        ]
+
+    def bodies(self, pull: PullState) -> list[str]:
+        return [comment["body"] for comment in self.repository.comments if comment["number"] == pull.number]
+
+    def runs(self, head: str | None = None) -> list[dict[str, Any]]:
+        return [run for run in self.repository.check_runs if head in {None, run["head_sha"]}]
