@@ -1,17 +1,12 @@
 """A pull request or a merge group, from its event to the check run and the comment: a list of calls."""
 
-import asyncio
 import contextlib
 import time
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import get_args
 
-from analyzer import analyze
-from analyzer.model import Analysis
-from analyzer.reading import Reader
-from bot import repo_config, report
-from bot.around import around
+from bot import report
+from bot.analysis import Found, LimitError, Task
 from bot.config import Comment, Settings
 from bot.events import GroupEvent, PullEvent, SuiteEvent, about, again
 from bot.github import BROKEN_WAIT, BusyError, Installation, RefusedError
@@ -20,9 +15,8 @@ from bot.line import Line
 from bot.publish import About, Published, publish
 from bot.pull import Pull
 from bot.queue import Hold, SupersededError
-from bot.repo_config import Problem, RepoConfig
 from bot.report import CHECK_NAME, Report
-from bot.source import Mirror, MovedError, SourceError, UnreachableError
+from bot.source import MovedError, SourceError, UnreachableError
 
 # How often a pull request may change under our hands until the events of these changes are left to answer it.
 TRIES = 3
@@ -32,23 +26,6 @@ _LOUDER = get_args(Comment)
 
 class _ChangedError(Exception):
     """The pull request is not what we looked at any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a comparison gives.
-
-    Attributes:
-        analysis: the findings.
-        config: the settings of the base.
-        edited: what is wrong with the settings that the change brings.
-        go: a Go file differs.
-    """
-
-    analysis: Analysis
-    config: RepoConfig
-    edited: tuple[Problem, ...]
-    go: bool
 
 
 async def check_pull(line: Line, event: PullEvent, hold: Hold) -> str:
@@ -89,31 +66,15 @@ async def _check(line: Line, github: Installation, event: PullEvent, pull: Pull,
 
 
 async def _compare(line: Line, github: Installation, base: Sha, head: Sha, number: int) -> Found | Report:
-    """What differs for the platform; where git cannot give it, what to show instead."""
-    mirror = await asyncio.to_thread(_mirror, line.settings, github.repo, await github.token())
+    """What differs for the platform; where that cannot be said, what to show instead."""
     try:
-        return await asyncio.to_thread(_analyse, mirror, base, head, number, line.reader)
+        return await line.analyst.compare(Task(github.repo, base, head, number), await github.token())
     except MovedError:
         raise
     except UnreachableError as error:
         raise BusyError(str(error), time.time() + BROKEN_WAIT) from None
-    except SourceError as error:
-        return report.unreadable_source(str(error))
-
-
-def _mirror(settings: Settings, repo: Repo, token: str) -> Mirror:
-    return Mirror(settings.data_dir / "mirrors", repo, settings.git_url, token)
-
-
-def _analyse(mirror: Mirror, base: Sha, head: Sha, number: int, reader: Reader) -> Found:
-    mirror.fetch(base, head, number)
-    before, after = (mirror.file(rev, repo_config.PATH, repo_config.MAX_BYTES) for rev in (base, head))
-    config = repo_config.read(before)
-    edited = repo_config.read(after).problems if after != before else ()
-    today = datetime.now(UTC).date()
-    options, snapshots = config.options(today, reader), mirror.snapshots(base, head)
-    analysis = analyze(*snapshots, options, around(mirror, *snapshots, options))
-    return Found(analysis, config, edited, go=any(s.files or s.unreadable for s in snapshots))
+    except (SourceError, LimitError) as error:
+        return report.not_checked(str(error))
 
 
 def _report(found: Found, settings: Settings, repo: Repo, pull: Pull) -> Report:

@@ -72,6 +72,7 @@ SETTINGS = (
     Setting("HOST", "0.0.0.0", "The address to listen on."),  # noqa: S104 - a container's port is published by its host
     Setting("PORT", "8080", "The port to listen on."),
     Setting("WINPARITY_CONCURRENCY", "4", "Jobs that one worker process runs at a time."),
+    Setting("WINPARITY_JOB_MEMORY", "2048", "MiB that one comparison may need; what needs more is not checked."),
     Setting("WINPARITY_COMMENT", "findings", "When to comment: `never`, `regressions`, `findings` or `always`."),
     Setting("WINPARITY_LOG", "console", "Log format: `console` or `json`."),
     Setting("WINPARITY_GITHUB_API_URL", "https://api.github.com", "GitHub's API; change it for GitHub Enterprise."),
@@ -94,6 +95,7 @@ class Settings:
     host: str = "0.0.0.0"  # noqa: S104 - see SETTINGS
     port: int = 8080
     concurrency: int = 4
+    job_memory: int = 2048
     comment: Comment = "findings"
     log: Literal["console", "json"] = "console"
     api_url: str = "https://api.github.com"
@@ -124,6 +126,7 @@ class Settings:
             environ.get("HOST") or "0.0.0.0",  # noqa: S104 - see SETTINGS
             reader.number("PORT", int, least=0, most=MAX_PORT),
             reader.number("WINPARITY_CONCURRENCY", int, least=1),
+            reader.number("WINPARITY_JOB_MEMORY", int, least=256),
             comment,  # type: ignore[arg-type] # choice() returns one of the words given
             log,  # type: ignore[arg-type] # likewise
             reader.url("WINPARITY_GITHUB_API_URL"),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from analyzer.reading import Reader
+from bot.analysis import Analyst
 from bot.config import Settings
 from bot.github import GitHub
 from bot.queue import Jobs
@@ -10,9 +10,9 @@ from bot.queue import Jobs
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The settings, the queue, the door to GitHub, and what reads files."""
+    """The settings, the queue, the door to GitHub, and what compares."""
 
     settings: Settings
     jobs: Jobs
     github: GitHub
-    reader: Reader
+    analyst: Analyst

@@ -192,9 +192,9 @@ def internal_error(delivery: str) -> Report:
     return Report(None, None, Check("neutral", "winparity failed; the change was not checked", summary, ""))
 
 
-def unreadable_source(reason: str) -> Report:
-    """What to show when git could not give the source."""
-    return Report(None, None, Check("neutral", "The source could not be read", plain(reason), ""))
+def not_checked(reason: str) -> Report:
+    """What to show when git could not give the source, or it asks for too much."""
+    return Report(None, None, Check("neutral", "The change could not be checked", plain(reason), ""))
 
 
 def _speaks(analysis: Analysis, mode: Comment) -> bool:

@@ -13,9 +13,9 @@ from saq import Job, Worker
 from saq.types import PartialTimersDict
 
 from bot import checking
+from bot.analysis import Analyst
 from bot.config import Settings
 from bot.events import AnyEvent, GroupEvent, PullEvent, SuiteEvent, decode
-from bot.facts import FactsStore
 from bot.github import TIMEOUT, BusyError, GitHub, RefusedError
 from bot.line import Line
 from bot.queue import SWEEP, Hold, Jobs, SupersededError, later
@@ -41,8 +41,8 @@ async def working(settings: Settings, redis_url: str) -> AsyncIterator[Worker[An
     """
     jobs = Jobs(redis_url)
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
-        reader = FactsStore(settings.data_dir / "facts" if settings.cache == "on" else None)
-        line = Line(settings, jobs, GitHub(session, settings), reader)
+        analyst = Analyst(settings)
+        line = Line(settings, jobs, GitHub(session, settings), analyst)
 
         async def start(context: dict[str, Any]) -> None:
             context["line"] = line
@@ -66,6 +66,7 @@ async def working(settings: Settings, redis_url: str) -> AsyncIterator[Worker[An
             tasks[0].cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await worker.stop()
+            await asyncio.to_thread(analyst.close)
             await jobs.close()
 
 

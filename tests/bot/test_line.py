@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-import bot.checking
+import bot.analysis
 import bot.github
 import bot.queue
 from bot.config import MAX_BODY_BYTES
@@ -399,12 +399,12 @@ async def test_a_refusal_is_no_answer_to_the_next_event(line: Line) -> None:
 async def test_a_bug_of_ours_is_confessed_in_grey(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[int] = []
 
-    def fail(*_: object, **__: object) -> None:
+    async def fail(*_: object) -> None:
         tried.append(1)
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(bot.checking, "analyze", fail)
+        patch.setattr(bot.analysis.Analyst, "compare", fail)
         patch.setattr(bot.queue, "RETRIES", 2)
         pull = await line.open(LOST)
         await line.hear("opened", pull, "the-delivery")
@@ -422,7 +422,7 @@ async def test_a_bug_of_ours_leaves_an_older_comment_as_it_is(line: Line, monkey
     pull = await line.open(LOST)
     await line.hear("opened", pull)
     before = line.bodies(pull)
-    monkeypatch.setattr(bot.checking, "analyze", None)
+    monkeypatch.setattr(bot.analysis.Analyst, "compare", None)
     monkeypatch.setattr(bot.queue, "RETRIES", 1)
     await line.push(pull, LOST_MORE)
     await line.hear("synchronize", pull)
@@ -433,15 +433,15 @@ async def test_a_bug_of_ours_leaves_an_older_comment_as_it_is(line: Line, monkey
 
 @pytest.mark.slow
 async def test_a_job_that_fails_does_not_stop_the_others(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = bot.checking.analyze
+    real = bot.analysis.Analyst.compare
     bad, good = await line.open(LOST), await line.open(LOST_MORE)
 
-    def fail_for_one(base: Any, head: Any, options: Any, around: Any) -> Any:
-        if head.rev == bad.head:
+    async def fail_for_one(self: Any, task: Any, token: str) -> Any:
+        if task.head == bad.head:
             raise ZeroDivisionError
-        return real(base, head, options, around)
+        return await real(self, task, token)
 
-    monkeypatch.setattr(bot.checking, "analyze", fail_for_one)
+    monkeypatch.setattr(bot.analysis.Analyst, "compare", fail_for_one)
     monkeypatch.setattr(bot.queue, "RETRIES", 1)
     await asyncio.gather(line.send("opened", bad), line.send("opened", good))
     await line.quiet()

@@ -18,10 +18,10 @@ from bot.report import (
     Report,
     code,
     internal_error,
+    not_checked,
     plain,
     render,
     section,
-    unreadable_source,
     visible,
 )
 from tests.bot.rendered import references, rendered, unbalanced
@@ -80,7 +80,7 @@ def test_what_is_shown_is_as_it_was(snapshots: Snapshots, shape: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "report"),
-    [("internal-error", internal_error("the-delivery")), ("no-source", unreadable_source("git fetch failed for *x*"))],
+    [("internal-error", internal_error("the-delivery")), ("no-source", not_checked("git fetch failed for *x*"))],
 )
 def test_our_own_trouble_is_shown_as_it_was(snapshots: Snapshots, name: str, report: Report) -> None:
     snapshots.check(f"{name}.md", _show(report))
