@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from analyzer import syntax
 from analyzer.files import suffix_tags
-from analyzer.model import Snapshot, SourceFile
+from analyzer.model import Snapshot, SourceFile, Unreadable
 from analyzer.outline import Depth
 from analyzer.syntax import UNREAD, Facts
 
@@ -47,6 +47,19 @@ def facts(files: Iterable[SourceFile], depth_of: DepthOf, reader: Reader | None 
             wanted[file.blob] = Wanted(file.content, depth)
     found = (reader or _remembering)(wanted)
     return {file.path: found[file.blob] for file in files}
+
+
+def unreadable(depth_of: DepthOf, reader: Reader | None, *snapshots: Snapshot) -> tuple[Unreadable, ...]:
+    """What snapshots lack, and the files that are Go only in part."""
+    found = {entry for snapshot in snapshots for entry in snapshot.unreadable}
+    for snapshot in snapshots:
+        for path, read in facts(snapshot.files.values(), depth_of, reader).items():
+            if read is UNREAD:
+                found.add(Unreadable(path, "not analysed: too much of what stands before it is no Go"))
+            elif read.broken_line:
+                reason = f"not Go from line {read.broken_line} on; analysed as far as it parses"
+                found.add(Unreadable(path, reason))
+    return tuple(sorted(found))
 
 
 def whole(_: SourceFile) -> Depth:

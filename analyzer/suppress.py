@@ -6,13 +6,16 @@ itself: as a warning by the change that brings it about, and as a note from then
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
 
-from analyzer.diff import Diff
 from analyzer.directives import Directive, directives
 from analyzer.model import Acceptance, Accepted, Finding, Level, Place, Policy, Side, Status
 from analyzer.parity import View
 from analyzer.symbols import directory
+
+if TYPE_CHECKING:
+    from analyzer.diff import Diff
 
 UNEXPLAINED = "ignore-unexplained"
 STALE = "ignore-stale"
@@ -61,41 +64,45 @@ _FINE = frozenset({Status.SHARED, Status.IMPLEMENTED, Status.WINDOWS_ONLY})
 _ABOUT_FILES = frozenset({"tag-added", "implementation-lost"})
 
 
-def settle(found: Iterable[Finding], diff: Diff, policy: Policy, rules: Iterable[str]) -> list[Finding]:
+def settle(found: Iterable[Finding], diff: "Diff", policy: Policy) -> list[Finding]:
     """The findings as the project wants them, and what is wrong with its own words on them.
 
     Args:
         found: by the rules.
         diff: the two revisions.
         policy: the project's wishes, as the base has them.
-        rules: the ids of all rules.
     """
     wanted = [f for finding in found if (f := _levelled(finding, policy)) is not None]
-    known = frozenset(rules)
     held = {change.dir for change in diff.packages}
     settled = [finding for finding in wanted if finding.package not in held]
     for change in diff.packages:
         mine = [finding for finding in wanted if finding.package == change.dir]
-        settled += _Package(change.base, change.head, policy, known).settle(mine)
+        settled += _Package(change.base, change.head, policy).settle(mine)
     return settled
 
 
-def stale(views: Mapping[str, View], policy: Policy, rules: Iterable[str]) -> tuple[Finding, ...]:
+def stale(views: Mapping[str, View], policy: Policy) -> tuple[Finding, ...]:
     """What is wrong with a project's acceptances at one revision, all of whose directories are given.
 
     Args:
         views: by directory.
         policy: the project's wishes.
-        rules: the ids of all rules.
     """
-    known = frozenset(rules)
-    problems = [p.finding(Level.NOTE) for v in views.values() for p in _Package(v, v, policy, known).problems()]
+    problems = [p.finding(Level.NOTE) for v in views.values() for p in _Package(v, v, policy).problems()]
     problems += [
         _Problem(entry, STALE, "there is no Go file in its folder").finding(Level.NOTE)
         for entry in policy.accept
         if entry.package not in views
     ]
     return tuple(sorted(problems, key=lambda f: (f.path, f.line)))
+
+
+@cache
+def _rules() -> frozenset[str]:
+    """The ids of all rules."""
+    from analyzer.rules import RULES  # noqa: PLC0415 - a scan needs them only where a comment accepts something
+
+    return frozenset(rule.id for rule in RULES)
 
 
 def _levelled(finding: Finding, policy: Policy) -> Finding | None:
@@ -140,11 +147,10 @@ class _Problem:
 class _Package:
     """What speaks of one package's findings."""
 
-    def __init__(self, base: View, head: View, policy: Policy, rules: frozenset[str]) -> None:
+    def __init__(self, base: View, head: View, policy: Policy) -> None:
         self._base = base
         self._head = head
         self._policy = policy
-        self._rules = rules
         self._used: set[Directive | Acceptance] = set()
 
     @cached_property
@@ -164,7 +170,7 @@ class _Package:
         """The findings, accepted where something accepts them, and then what is wrong with what accepts."""
         settled = [self._settled(finding) for finding in findings]
         problems = list(self.problems())
-        before = _Package(self._base, self._base, self._policy, self._rules).problems() if problems else ()
+        before = _Package(self._base, self._base, self._policy).problems() if problems else ()
         was = {problem.key for problem in before}
         return settled + [p.finding(Level.NOTE if p.key in was else Level.WARNING) for p in problems]
 
@@ -197,7 +203,7 @@ class _Package:
     def _of_directive(self, directive: Directive) -> _Problem | None:
         if not directive.rules:
             return _Problem(directive, UNEXPLAINED, "it names no rule, and gives no reason")
-        unknown = [rule for rule in directive.rules if rule not in self._rules]
+        unknown = [rule for rule in directive.rules if rule not in _rules()]
         if unknown:
             return _Problem(directive, STALE, f"there is no rule {unknown[0]}")
         if not directive.reason:

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 if TYPE_CHECKING:
     import asyncio
@@ -81,7 +79,7 @@ def main() -> None:
 
 def fail(message: str) -> NoReturn:
     """Say what is wrong on stderr and exit with 2."""
-    from bot.report import visible
+    from bot.text import visible
 
     lines = "\n".join(visible(line) for line in message.splitlines())
     _complain(lines)
@@ -90,6 +88,9 @@ def fail(message: str) -> NoReturn:
 
 def _complain(text: str) -> None:
     """One line on stderr, however long: a path in it can be copied."""
+    from rich.console import Console
+    from rich.markup import escape
+
     Console(stderr=True, emoji=False).print(f"[bold red]winparity:[/] {escape(text)}", highlight=False, soft_wrap=True)
 
 
@@ -119,6 +120,8 @@ def diff(
 
     Exit codes: 0 nothing at or above the fail level, 1 findings, 2 usage or unreadable input.
     """
+    from rich.console import Console
+
     from analyzer import analyze
     from bot.around import around
     from bot.config import Actions
@@ -142,7 +145,7 @@ def diff(
 def _settings(source: "LocalRepository", rev: "Sha") -> "RepoConfig":
     """The repository's settings at a revision. What is wrong with them is said, and the defaults hold."""
     from bot import repo_config
-    from bot.report import visible
+    from bot.text import visible
 
     config = repo_config.read(source.file(rev, repo_config.PATH, repo_config.MAX_BYTES))
     for problem in config.problems:
@@ -181,9 +184,8 @@ def scan(
     """
     from analyzer import scan as scan_snapshot
     from bot.output import parity_json
-    from bot.report import visible
     from bot.source import LocalRepository
-    from bot.terminal import show_parity
+    from bot.text import visible
 
     source = LocalRepository(repo)
     commit = source.resolve(rev)
@@ -196,6 +198,10 @@ def scan(
         for finding in parity.accepting:
             _complain(visible(f"{finding.path}:{finding.line}: {finding.rule}: {finding.message}"))
     else:
+        from rich.console import Console
+
+        from bot.terminal import show_parity
+
         show_parity(parity, Console(emoji=False))
 
 
@@ -234,6 +240,8 @@ def explain(
 
     Examples: `winparity explain stub-added`, `winparity explain --repo ../moby daemon:Daemon.ContainerStats`.
     """
+    from rich.console import Console
+
     from analyzer.explain import explain as explanations
     from analyzer.explain import suggestions
     from bot.excerpt import sources
@@ -281,6 +289,8 @@ def blame(
 
     Examples: `winparity blame Daemon.ContainerStats`, `winparity blame --repo ../moby daemon:getSize v28.0.0`.
     """
+    from rich.console import Console
+
     from bot.blame import History, blame_json, show_blame
     from bot.past import Past
 
@@ -320,6 +330,7 @@ def _one_symbol(source: "LocalRepository", commit: "Sha", wanted: str, options: 
 @contextmanager
 def _progress() -> "Iterator[Callable[[int, int], None]]":
     """A bar on stderr, where that is a terminal."""
+    from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True, emoji=False)
@@ -344,6 +355,8 @@ def demo(
     Examples: `winparity demo`, `winparity demo --repo ../moby v28.0.0 v28.0.1`.
     """
     import asyncio
+
+    from rich.console import Console
 
     from bot.demo.run import DemoError, sample_subject, subject_from
     from bot.demo.run import demo as run_demo

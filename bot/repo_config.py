@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from typing import Any, Literal, cast, get_args
 
 import yaml
@@ -11,7 +12,6 @@ import yaml
 from analyzer.model import Acceptance, Options, Platform, Policy, RuleLevel
 from analyzer.platforms import KNOWN_GOOS
 from analyzer.reading import Reader
-from analyzer.rules import RULES
 from bot.config import Comment
 
 PATH = ".github/winparity.yml"
@@ -195,46 +195,52 @@ def _is_date(text: str) -> bool:
         return False
 
 
-_RULE_IDS = tuple(sorted(rule.id for rule in RULES))
-_SYSTEMS = tuple(sorted(KNOWN_GOOS))
-_WHEN = get_args(Comment)
-_ENTRY = _Record(
-    {
-        "symbol": _Text(
-            "a folder and a name, such as daemon:Daemon.Stats, or daemon:stats.go for a whole file",
-            r"^[^:\s][^:]*:\s*[^:\s]+$",
-        ),
-        "rule": _Choice(_RULE_IDS, "The rule whose findings are accepted; all of them when it is left out."),
-        "reason": _Text("the reason, in words for whoever comes later"),
-        "issue": _Text("a web address, where the matter is followed up", r"^https?://\S+$"),
-        "expires": _Text("a date such as 2026-12-31, the last day on which it counts", check=_is_date, format="date"),
-    },
-    "A finding that is accepted. It is listed as a note, with the reason.",
-    required=("symbol", "reason"),
-)
-_FILE = _Record(
-    {
-        "comment": _Choice(_WHEN, "When to comment on a pull request; on regressions and improvements by default."),
-        "drafts": _Choice(_WHEN, "When to comment on a draft, at most; never by default."),
-        "bots": _Choice(
-            _WHEN, "When to comment on a pull request that an app opened, at most; regressions by default."
-        ),
-        "fail_on": _Choice(("regression", "warning", "never"), "From which level on the check fails."),
-        "target": _Choice(_SYSTEMS, "The GOOS whose support is judged; windows by default."),
-        "reference": _Choice(_SYSTEMS, "The GOOS that it is judged by; linux by default."),
-        "rules": _Record(
-            {rule: _Choice(("off", "note", "warning", "regression"), f"The level of {rule}.") for rule in _RULE_IDS},
-            "Rules that are off, mere notes, or raised. What is context or good news is never raised.",
-        ),
-        "accept": _List(_ENTRY, "Findings that are accepted."),
-    },
-    "What winparity does in this repository.",
-)
+@cache
+def _file() -> _Record:
+    """What the file may hold."""
+    from analyzer.rules import RULES  # noqa: PLC0415 - most repositories have no such file, and rules take long to import
+
+    rules, systems = tuple(sorted(rule.id for rule in RULES)), tuple(sorted(KNOWN_GOOS))
+    when = get_args(Comment)
+    entry = _Record(
+        {
+            "symbol": _Text(
+                "a folder and a name, such as daemon:Daemon.Stats, or daemon:stats.go for a whole file",
+                r"^[^:\s][^:]*:\s*[^:\s]+$",
+            ),
+            "rule": _Choice(rules, "The rule whose findings are accepted; all of them when it is left out."),
+            "reason": _Text("the reason, in words for whoever comes later"),
+            "issue": _Text("a web address, where the matter is followed up", r"^https?://\S+$"),
+            "expires": _Text(
+                "a date such as 2026-12-31, the last day on which it counts", check=_is_date, format="date"
+            ),
+        },
+        "A finding that is accepted. It is listed as a note, with the reason.",
+        required=("symbol", "reason"),
+    )
+    return _Record(
+        {
+            "comment": _Choice(when, "When to comment on a pull request; on regressions and improvements by default."),
+            "drafts": _Choice(when, "When to comment on a draft, at most; never by default."),
+            "bots": _Choice(
+                when, "When to comment on a pull request that an app opened, at most; regressions by default."
+            ),
+            "fail_on": _Choice(("regression", "warning", "never"), "From which level on the check fails."),
+            "target": _Choice(systems, "The GOOS whose support is judged; windows by default."),
+            "reference": _Choice(systems, "The GOOS that it is judged by; linux by default."),
+            "rules": _Record(
+                {rule: _Choice(("off", "note", "warning", "regression"), f"The level of {rule}.") for rule in rules},
+                "Rules that are off, mere notes, or raised. What is context or good news is never raised.",
+            ),
+            "accept": _List(entry, "Findings that are accepted."),
+        },
+        "What winparity does in this repository.",
+    )
 
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of the file, for editors (docs/winparity.schema.json)."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": PATH, **_FILE.schema()}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": PATH, **_file().schema()}
 
 
 def read(content: bytes | None) -> RepoConfig:
@@ -256,10 +262,10 @@ def read(content: bytes | None) -> RepoConfig:
         return RepoConfig()
     if not _is_small(node):
         return _broken(Problem(1, f"it has more than {MAX_NODES:,} values"))
-    problems = sorted({*_FILE.problems(node, "the file")}, key=lambda p: (p.line, p.words))
+    problems = sorted({*_file().problems(node, "the file")}, key=lambda p: (p.line, p.words))
     if not problems:
-        problems = [*_same_platforms(_FILE.value(node), node)]
-    return _broken(*problems) if problems else _made(_FILE.value(node))
+        problems = [*_same_platforms(_file().value(node), node)]
+    return _broken(*problems) if problems else _made(_file().value(node))
 
 
 def _broken(*problems: Problem) -> RepoConfig:

@@ -20,6 +20,7 @@ from bot import repo_config
 from bot.config import Comment
 from bot.ids import Repo
 from bot.repo_config import Problem, RepoConfig
+from bot.text import short
 
 MARKER = "<!-- winparity -->"
 """The first line of our comment; with the app's id it is how we know our own comment again."""
@@ -97,17 +98,6 @@ class Report:
     comment: str | None
     resolved: str | None
     check: Check
-
-
-def visible(text: str) -> str:
-    """A text with its control and direction characters shown as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def short(text: str, most: int) -> str:
-    """A text's first characters, made visible."""
-    shown = visible(text[: most + 1])
-    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
 
 
 def code(text: str) -> str:

@@ -9,7 +9,8 @@ from urllib.parse import quote
 from analyzer.model import Accepted, Analysis, Finding, Level
 from analyzer.names import in_words_of, platform_name
 from analyzer.rules.pages import Page, page_of
-from bot.report import PAGES, visible
+from bot.report import PAGES
+from bot.text import visible
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 """The address of the schema, as GitHub's documentation names it."""

@@ -29,8 +29,8 @@ from bot.demo.github import PullState, RepositoryState, StandIn
 from bot.demo.sample import git, make_repository
 from bot.ids import Sha
 from bot.queue import Jobs
-from bot.report import visible
 from bot.source import LocalRepository
+from bot.text import visible
 from bot.valkey import embedded
 
 APP_ID = 4242

@@ -22,8 +22,8 @@ from bot.report import (
     plain,
     render,
     section,
-    visible,
 )
+from bot.text import visible
 from tests.bot.rendered import references, rendered, unbalanced
 from tests.bot.shapes import (
     ACCEPTED,

@@ -1,0 +1,154 @@
+"""What changes on the target between two revisions: every rule over every package that differs, as the project wants it."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+
+from analyzer import reading, suppress
+from analyzer.diff import Diff, compare
+from analyzer.files import custom_tags
+from analyzer.model import (
+    Analysis,
+    Around,
+    Finding,
+    Level,
+    Options,
+    Platform,
+    Score,
+    Snapshot,
+    Verdict,
+)
+from analyzer.names import in_words_of
+from analyzer.rules import RULES
+from analyzer.symbols import directory
+
+_ORDER = {level: rank for rank, level in enumerate(Level)}
+
+
+def analyze(base: Snapshot, head: Snapshot, options: Options | None = None, around: Around | None = None) -> Analysis:
+    """What changes on the target from base to head.
+
+    Args:
+        base: the merge base, with every directory in which a Go file differs.
+        head: the pull request's head, likewise.
+        options: the platforms; Windows judged by Linux when None.
+        around: what `wanted` asks for; without it only what the directories held say of each other is known.
+
+    Returns:
+        The findings, worst first; the score of the directories held; and what could not be read.
+    """
+    options = options or Options()
+    diff = compare(base, head, options, around)
+    found = {_key(f): f for f in _findings(diff)}
+    tagged = [c for c in diff.packages if c.base.package.custom_tags or c.head.package.custom_tags]
+    if tagged:
+        held = {directory for c in tagged for directory in (c.base.package.dir, c.head.package.dir)}
+        tags = {tag for c in tagged for side in (c.base, c.head) for tag in side.package.custom_tags}
+        on = replace(options, target=_tagged(options.target, tags), reference=_tagged(options.reference, tags))
+        found = _with_tags(found, compare(_only(base, held), _only(head, held), on, around), tags)
+    spoken = [replace(f, message=in_words_of(options, f.message, f.symbol)) for f in found.values()]
+    settled = suppress.settle(spoken, diff, options.policy)
+    findings = tuple(sorted(settled, key=lambda f: (_ORDER[f.level], not f.gap, f.path, f.line, f.rule)))
+    return Analysis(
+        base.rev,
+        head.rev,
+        _verdict(findings),
+        findings,
+        sum((change.base.total for change in diff.packages), Score()),
+        sum((change.head.total for change in diff.packages), Score()),
+        tuple(
+            sorted(
+                {
+                    *reading.unreadable(reading.of_a_change(base, head), options.reader, base, head),
+                    *(around.unreadable if around else ()),
+                }
+            )
+        ),
+        options,
+    )
+
+
+def _only(snapshot: Snapshot, held: Collection[str]) -> Snapshot:
+    """A snapshot of some directories."""
+    return replace(snapshot, files={path: file for path, file in snapshot.files.items() if directory(path) in held})
+
+
+_Key = tuple[str, str, int, str | None]
+
+
+def _key(finding: Finding) -> _Key:
+    return finding.rule, finding.path, finding.line, finding.symbol
+
+
+def _findings(diff: Diff) -> Iterator[Finding]:
+    for rule in RULES:
+        for change in diff.vendored if rule.vendored else diff.packages:
+            yield from (f for f in rule.check(change, diff) if not _breaks_build(f, diff))
+
+
+# What says that something is gone.
+_LOSSES = {"implementation-lost", "tag-added", "missing-on-windows"}
+
+
+def _breaks_build(finding: Finding, diff: Diff) -> bool:
+    """Whether a finding says that something is gone which is told already, where it is needed and the build fails."""
+    if finding.rule not in _LOSSES:
+        return False
+    if finding.symbol is not None:
+        return diff.undefined.tells(finding.package, finding.symbol)
+    files = (f for change in diff.packages if change.dir == finding.package for f in change.files)
+    was = (f.base.path for f in files if f.base and f.head and f.head.path == finding.path)
+    return any(diff.undefined.tells_file(finding.package, path) for path in was)
+
+
+def _with_tags(found: dict[_Key, Finding], diff: Diff, tags: set[str]) -> dict[_Key, Finding]:
+    """Look again as a build with the project's own tags sees it.
+
+    What a plain build lacks and such a build has is not missing; and what only such a build loses or gains is reported
+    with a word on the tags. Both builds agree on most, which is said once.
+    """
+    there = {(change.dir, name) for change in diff.packages for name in change.head.package.target}
+    built = {path for change in diff.packages for path, file in change.head.package.files.items() if file.on_target}
+    found = {key: f for key, f in found.items() if not _breaks_build(f, diff)}
+    kept = {
+        key: f
+        for key, f in found.items()
+        if not (f.rule in _SAYS_ABSENT and (f.path in built if f.symbol is None else (f.package, f.symbol) in there))
+    }
+    said = {(f.package, f.symbol, f.path if f.symbol is None else "") for f in found.values()}
+    folded = {(f.rule, f.package) for f in found.values() if f.rule in _FOLDS}
+    words = f" (in a build with -tags {','.join(sorted(tags))})"
+    asking = {
+        file.path
+        for change in diff.packages
+        for side in (change.base, change.head)
+        for file in side.package.files.values()
+        if custom_tags(file.facts.constraint)
+    }
+    for finding in _findings(diff):
+        if (finding.rule, finding.package) in folded:
+            continue
+        if finding.symbol is None and finding.path not in asking:
+            continue  # a file that asks for no tag comes and goes only because others are off
+        if (finding.package, finding.symbol, finding.path if finding.symbol is None else "") not in said:
+            kept[_key(finding)] = replace(finding, message=finding.message + words)
+    return kept
+
+
+# Rules that tell many symbols of a package as one: which of them leads depends on the files that are held.
+_FOLDS = {"undefined-on-windows", "vendor-drift"}
+# Rules that speak of what a plain build lacks; of functions only the last, for a lost one may be there as a stub.
+_SAYS_ABSENT = {"tag-added", "test-skipped", "missing-on-windows"}
+
+
+def _tagged(platform: Platform, tags: set[str]) -> Platform:
+    return replace(platform, tags=platform.tags | tags)
+
+
+def _verdict(findings: tuple[Finding, ...]) -> Verdict:
+    levels = {f.level for f in findings if f.rule not in suppress.PAGES}  # those say nothing of Windows
+    worse, better = levels & {Level.REGRESSION, Level.WARNING}, Level.IMPROVEMENT in levels
+    if worse and better:
+        return "mixed"
+    if worse:
+        return "regressed"
+    return "improved" if better else "unchanged"
