@@ -53,25 +53,37 @@ class Bodies:
         self._universe = universe
         self.scope = Scope(universe.platform, names)
         self._known: dict[str, Body] = {}
+        self._roughly: dict[str, Body] = {}
 
     def of(self, name: str) -> Body:
         """What the named function, or variable that holds one, is. Whatever else there is counts as real."""
         if name not in self._known:
             self._known[name] = REAL  # a function that calls itself does something
-            symbol = self._names.get(name)
-            if symbol is not None and symbol.declaration.is_function and symbol.declaration.has_body:
-                self._known[name] = self.judge(symbol)
-            elif symbol is not None and symbol.declaration.kind == "var":
-                self._known[name] = self._held(symbol)
+            self._known[name] = self._judged(name)
         return self._known[name]
 
-    def judge(self, symbol: Symbol) -> Body:
+    def roughly(self, name: str) -> Body:
+        """The same, but of real work nothing more is told: it need not be read to its end."""
+        if name in self._known:
+            return self._known[name]
+        if name not in self._roughly:
+            self._roughly[name] = REAL
+            self._roughly[name] = self._judged(name, briefly=True)
+        return self._roughly[name]
+
+    def _judged(self, name: str, *, briefly: bool = False) -> Body:
+        symbol = self._names.get(name)
+        if symbol is not None and symbol.declaration.is_function and symbol.declaration.has_body:
+            return self.judge(symbol, briefly=briefly)
+        return self._held(symbol) if symbol is not None and symbol.declaration.kind == "var" else REAL
+
+    def judge(self, symbol: Symbol, *, briefly: bool = False) -> Body:
         """What a function is, whether or not it is the one that its name stands for."""
         node = syntax.function_node(symbol.source)
         if node is None or syntax.is_broken(node):
             return REAL
         try:
-            body = Ways(self, symbol.file, node).body()
+            body = Ways(self, symbol.file, node).body(briefly=briefly)
         except RecursionError:  # nothing that is nested this deep does nothing
             return REAL
         bare = symbol.name.rpartition(".")[2]
@@ -103,7 +115,7 @@ class Bodies:
         if symbol is None or symbol.declaration.kind in {"type", "method"}:
             return Outcome.REAL
         if symbol.declaration.kind == "func":
-            outcome = self.of(name).outcome
+            outcome = self.roughly(name).outcome
             return Outcome.ZERO if outcome is Outcome.NOOP else outcome
         key = f"= {name}"
         if key not in self._known:
@@ -164,9 +176,9 @@ class Bodies:
         return (owner, match[2]) if owner is not None and owner.is_type(match[2]) else None
 
     def method(self, type_name: str, method: str, depth: int = 0) -> Body:
-        """What a method of a type is, be it promoted from what the type embeds."""
+        """What a method of a type is roughly, be it promoted from what the type embeds."""
         if f"{type_name}.{method}" in self._names:
-            return self.of(f"{type_name}.{method}")
+            return self.roughly(f"{type_name}.{method}")
         if depth < MAX_EMBEDDED and type_name in self._names:
             file = self._names[type_name].file
             for written in self._fields(type_name).get("", []):
@@ -178,7 +190,7 @@ class Bodies:
     def does_nothing(self, type_name: str) -> bool:
         """Whether a type has methods, and all of them are stubs."""
         methods = [name for name in self._names if name.startswith(f"{type_name}.")]
-        return bool(methods) and all(self.of(name).stub is not None for name in methods)
+        return bool(methods) and all(self.roughly(name).stub is not None for name in methods)
 
     def field(self, type_name: str, field: str) -> "tuple[Bodies, str] | None":
         """The type of a field of a struct."""

@@ -107,12 +107,12 @@ class View:
             for name, symbol in self.package.target.items()
             if symbol.declaration.is_function and name in self.package.reference and not self.shared(name)
         ]
-        return bool(own) and all(self._target.of(name).stub in {Stub.ERROR, Stub.PANIC} for name in own)
+        return bool(own) and all(self._target.roughly(name).stub in {Stub.ERROR, Stub.PANIC} for name in own)
 
     def twin_works(self, name: str) -> bool:
         """Whether the reference has the symbol and does real work there; a type or a value counts as real."""
         twin = self.package.reference.get(name)
-        return twin is not None and (self.shared(name) or self._reference.of(name).stub is None)
+        return twin is not None and (self.shared(name) or self._reference.roughly(name).stub is None)
 
     def silent(self, name: str) -> bool:
         """Whether the target returns a nil error where the reference does work that can fail."""

@@ -92,14 +92,20 @@ class Ways:
         self._judges = False
         self._hands_back: set[str] = set()
         self._gives_nothing = False
+        self._briefly = False
 
     @property
     def known(self) -> tuple[_Values, dict[str, str], _Values]:
         """What a closure inside sees: what names are worth, their types, and the closures that they stand for."""
         return self._values, self._types, self._closures
 
-    def body(self) -> Body:
-        """The judgement on the whole."""
+    def body(self, *, briefly: bool = False) -> Body:
+        """The judgement on the whole.
+
+        Args:
+            briefly: whether to stop at the first work: then all else that there is to say of real work is left out.
+        """
+        self._briefly = briefly
         block = self._node.child_by_field_name("body")
         outcomes, ends = self._block(block)
         if not ends:
@@ -122,7 +128,7 @@ class Ways:
         for statement in syntax.statements(block):
             found, ends = self._statement(statement)
             outcomes |= found
-            if ends:
+            if ends or (self._briefly and Outcome.REAL in found):
                 return outcomes, True
         return outcomes, False
 
@@ -264,7 +270,7 @@ class Ways:
     def _hold(self, name: str, value: Node) -> None:
         """Note which closure, or which type, a local name stands for."""
         if value.type == "func_literal":
-            self._closures[name] = Ways(self._bodies, self._file, value, self).body().outcome
+            self._closures[name] = Ways(self._bodies, self._file, value, self).body(briefly=True).outcome
         else:
             self._closures.pop(name, None)
         made = value.child_by_field_name("operand") if value.type == "unary_expression" else value
@@ -341,18 +347,18 @@ class Ways:
         if function is None:
             return Outcome.REAL
         if function.type == "func_literal":
-            return Ways(self._bodies, self._file, function, self).body().outcome
+            return Ways(self._bodies, self._file, function, self).body(briefly=True).outcome
         name = text(function)
         if function.type == "identifier":
             if name in self._closures:
                 return self._closures[name]
-            return self._bodies.of(name).outcome if name not in self._values else Outcome.REAL
+            return self._bodies.roughly(name).outcome if name not in self._values else Outcome.REAL
         if function.type != "selector_expression":
             return Outcome.REAL
         operand, method = function.child_by_field_name("operand"), text(function.child_by_field_name("field"))
         package = self._package(operand)
         if package is not None:
-            return package.of(method).outcome
+            return package.roughly(method).outcome
         owner = self._typed(operand)
         return owner[0].method(owner[1], method).outcome if owner is not None else Outcome.REAL
 
@@ -406,7 +412,7 @@ class Ways:
             case "parenthesized_expression":
                 return self.value(node.named_children[0])
             case "func_literal":
-                outcome = Ways(self._bodies, self._file, node, self).body().outcome
+                outcome = Ways(self._bodies, self._file, node, self).body(briefly=True).outcome
                 return Outcome.ZERO if outcome is Outcome.NOOP else outcome
             case "type_conversion_expression":
                 operand = node.child_by_field_name("operand")

@@ -17,19 +17,24 @@ class World:
         self.packages = packages
         paths = (path for package in packages.values() for path in imports_of(package.files.values()))
         self._modules = find_modules(paths, packages, frozenset())
-        self._imported: dict[tuple[str, str], Package | None] = {}
+        self._clauses: dict[str, str] = {}
+        self._imported: dict[str, dict[str, Package]] = {}
 
     def imported(self, file: GoFile, name: str) -> Package | None:
         """The package that a file means by a name (``errdefs`` in ``errdefs.ErrNotFound``), if it is held."""
-        key = file.path, name
-        if key not in self._imported:
-            self._imported[key] = self._find(file, name)
-        return self._imported[key]
+        if file.path not in self._imported:
+            self._imported[file.path] = self._names(file)
+        return self._imported[file.path].get(name)
 
-    def _find(self, file: GoFile, name: str) -> Package | None:
+    def _names(self, file: GoFile) -> dict[str, Package]:
+        found: dict[str, Package] = {}
         for path, alias in file.facts.imports:
-            if alias == name or not alias:
-                package = self.packages.get(self._modules.directory(path) or "")
-                if package is not None and (alias == name or clause_of(package) == name):
-                    return package
-        return None
+            package = self.packages.get(self._modules.directory(path) or "")
+            if package is not None:
+                found.setdefault(alias or self._clause(package), package)
+        return found
+
+    def _clause(self, package: Package) -> str:
+        if package.dir not in self._clauses:
+            self._clauses[package.dir] = clause_of(package)
+        return self._clauses[package.dir]
