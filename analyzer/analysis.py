@@ -15,6 +15,7 @@ from analyzer.model import (
     Platform,
     Score,
     Snapshot,
+    Unreadable,
     Verdict,
 )
 from analyzer.names import in_words_of
@@ -55,16 +56,15 @@ def analyze(base: Snapshot, head: Snapshot, options: Options | None = None, arou
         findings,
         sum((change.base.total for change in diff.packages), Score()),
         sum((change.head.total for change in diff.packages), Score()),
-        tuple(
-            sorted(
-                {
-                    *reading.unreadable(reading.of_a_change(base, head), options.reader, base, head),
-                    *(around.unreadable if around else ()),
-                }
-            )
-        ),
+        tuple(sorted({*_unreadable(base, head, options), *(around.unreadable if around else ())})),
         options,
     )
+
+
+def _unreadable(base: Snapshot, head: Snapshot, options: Options) -> set[Unreadable]:
+    depth_of = reading.of_a_change(base, head)
+    sides = ((side, reading.facts(side.files.values(), depth_of, options.reader)) for side in (base, head))
+    return set().union(*(reading.unreadable(side, read) for side, read in sides))
 
 
 def _only(snapshot: Snapshot, held: Collection[str]) -> Snapshot:

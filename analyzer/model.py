@@ -1,12 +1,36 @@
 """The values that go in and out of the analyzer. All are frozen; none does any work."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from analyzer.reading import Reader
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+class Share(Protocol):
+    """Does a piece of work for each item, and several at a time where it can. The answer is that of `in_turn`."""
+
+    def __call__(self, work: Callable[[_T], _R], items: Sequence[_T], kind: type[_R]) -> list[_R]:
+        """The results in the order of the items.
+
+        Args:
+            work: what is done; nobody may count on what it leaves behind.
+            items: for what.
+            kind: what it gives.
+        """
+
+
+def in_turn(work: Callable[[_T], _R], items: Sequence[_T], kind: type[_R]) -> list[_R]:
+    """One after the other (`Share`)."""
+    del kind
+    return [work(item) for item in items]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +169,14 @@ class Options:
         reference: the one it is judged by.
         policy: what the project accepts.
         reader: what reads files; None for one that knows only what this process has read. It changes no answer.
+        share: what judges packages for a scan. It changes no answer either.
     """
 
     target: Platform = WINDOWS
     reference: Platform = LINUX
     policy: Policy = field(default_factory=Policy)
     reader: "Reader | None" = field(default=None, compare=False, repr=False)
+    share: Share = field(default=in_turn, compare=False, repr=False)
 
 
 class Stub(StrEnum):
@@ -187,8 +213,7 @@ Side = Literal["base", "head"]
 Verdict = Literal["improved", "regressed", "mixed", "unchanged"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(Struct, frozen=True, order=True, gc=False):
     """A line of a file. Lines count from 1."""
 
     path: str
@@ -258,8 +283,7 @@ class Finding:
         return f"{self.rule}:{self.package}:{self.symbol or self.path.rpartition('/')[2]}"
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(Struct, frozen=True, gc=False):
     """How much of the surface that the platforms declare separately Windows really has."""
 
     implemented: int = 0
@@ -286,8 +310,7 @@ class Score:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class SymbolParity:
+class SymbolParity(Struct, frozen=True, gc=False):
     """One line of a package's table: a symbol and what it is on Windows."""
 
     name: str
@@ -299,8 +322,7 @@ class SymbolParity:
     linux: Place | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PackageParity:
+class PackageParity(Struct, frozen=True):
     """The Windows support of one directory."""
 
     dir: str

@@ -1,7 +1,6 @@
 """What each symbol of a package is on the target, and the score: the table behind scan, dashboard and rules."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
@@ -44,6 +43,7 @@ _EXPLAINS = re.compile(
 _CAPABILITY = re.compile(r"[sS]upport(?:s|ed)?(?:$|[A-Z])|^[cC]an[A-Z]|Available$")
 # Characters of the comment above a declaration that are read.
 MAX_COMMENT = 4000
+_IDENTIFIER = re.compile(rb"[A-Za-z_]\w*")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
 
 
@@ -145,16 +145,13 @@ class View:
 
     def _asked_for(self, symbol: Symbol) -> bool:
         """Whether code that builds on the target names the symbol, or other packages may."""
-        return symbol.declaration.exported or symbol.name.rpartition(".")[2].encode() in self._target_words
+        name = symbol.name.rpartition(".")[2].encode()
+        return symbol.declaration.exported or self._occurrences(name) > 1
 
-    @cached_property
-    def _target_words(self) -> frozenset[bytes]:
-        """Every identifier that occurs twice or more in code built on the target: declared once, used once."""
-        seen: Counter[bytes] = Counter()
-        for file in self.package.files.values():
-            if file.on_target and not file.is_test:
-                seen.update(re.findall(rb"[A-Za-z_]\w*", file.source.content))
-        return frozenset(word for word, count in seen.items() if count > 1)
+    def _occurrences(self, name: bytes) -> int:
+        """How often code built on the target has an identifier: what is declared and never used has it once."""
+        contents = (f.source.content for f in self.package.files.values() if f.on_target and not f.is_test)
+        return sum(_IDENTIFIER.findall(content).count(name) for content in contents if name in content)
 
     def status(self, name: str) -> SymbolParity:
         """The symbol's line of the table."""
@@ -162,7 +159,9 @@ class View:
         symbol = mine or twin
         if symbol is None:
             raise KeyError(name)
-        body = REAL if self.shared(name) else self.body(name)
+        if self.shared(name):
+            return SymbolParity(name, symbol.declaration.kind, Status.SHARED, windows=symbol.place, linux=symbol.place)
+        body = self.body(name)
         stub = body.stub if body else None
         return SymbolParity(
             name,

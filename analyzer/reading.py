@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from analyzer import syntax
 from analyzer.files import suffix_tags
-from analyzer.model import Snapshot, SourceFile, Unreadable
+from analyzer.model import Share, Snapshot, SourceFile, Unreadable, in_turn
 from analyzer.outline import Depth
 from analyzer.syntax import UNREAD, Facts
 
@@ -49,17 +49,21 @@ def facts(files: Iterable[SourceFile], depth_of: DepthOf, reader: Reader | None 
     return {file.path: found[file.blob] for file in files}
 
 
-def unreadable(depth_of: DepthOf, reader: Reader | None, *snapshots: Snapshot) -> tuple[Unreadable, ...]:
-    """What snapshots lack, and the files that are Go only in part."""
-    found = {entry for snapshot in snapshots for entry in snapshot.unreadable}
-    for snapshot in snapshots:
-        for path, read in facts(snapshot.files.values(), depth_of, reader).items():
-            if read is UNREAD:
-                found.add(Unreadable(path, "not analysed: too much of what stands before it is no Go"))
-            elif read.broken_line:
-                reason = f"not Go from line {read.broken_line} on; analysed as far as it parses"
-                found.add(Unreadable(path, reason))
-    return tuple(sorted(found))
+def unreadable(snapshot: Snapshot, read: Mapping[str, Facts]) -> set[Unreadable]:
+    """What a snapshot lacks, and which of its files are Go only in part.
+
+    Args:
+        snapshot: the files.
+        read: what they say, by path.
+    """
+    found = {*snapshot.unreadable}
+    for path, said in read.items():
+        if said is UNREAD:
+            found.add(Unreadable(path, "not analysed: too much of what stands before it is no Go"))
+        elif said.broken_line:
+            reason = f"not Go from line {said.broken_line} on; analysed as far as it parses"
+            found.add(Unreadable(path, reason))
+    return found
 
 
 def whole(_: SourceFile) -> Depth:
@@ -85,22 +89,36 @@ def of_a_change(base: Snapshot, head: Snapshot) -> DepthOf:
     return lambda file: Depth.WHOLE if file.blob in changed else outlined(file)
 
 
-def read_all(wanted: Mapping[str, Wanted]) -> dict[str, Facts]:
-    """Read blobs one after the other. What is left when too much of it was no Go is not read, and says so."""
-    return _within_budget(wanted, lambda _, want: syntax.read(want.content, want.depth))
+def read_all(wanted: Mapping[str, Wanted], share: Share = in_turn) -> dict[str, Facts]:
+    """Read blobs. What is left when too much of it was no Go is not read, and says so."""
+    return _within_budget(wanted, lambda _, want: syntax.read(want.content, want.depth), share)
 
 
 def _remembering(wanted: Mapping[str, Wanted]) -> dict[str, Facts]:
     return _within_budget(wanted, lambda blob, want: _read(_Blob(blob, want.content), want.depth))
 
 
-def _within_budget(wanted: Mapping[str, Wanted], read: Callable[[str, Wanted], Facts]) -> dict[str, Facts]:
-    found: dict[str, Facts] = {}
+def _within_budget(
+    wanted: Mapping[str, Wanted], read: Callable[[str, Wanted], Facts], share: Share = in_turn
+) -> dict[str, Facts]:
     broken = 0
-    for blob, want in wanted.items():
-        found[blob] = read(blob, want) if broken <= MAX_BROKEN_BYTES else UNREAD
-        if found[blob].broken_line is not None:
-            broken += len(want.content)
+
+    def cautiously(blob: str) -> Facts:
+        nonlocal broken
+        facts = read(blob, wanted[blob]) if broken <= MAX_BROKEN_BYTES else UNREAD
+        if facts.broken_line is not None:
+            broken += len(wanted[blob].content)
+        return facts
+
+    found = dict(zip(wanted, share(cautiously, [*wanted], Facts), strict=True))
+    # Whoever had a share of it knew the budget of that share alone.
+    broken = 0
+    for blob, facts in found.items():
+        if broken > MAX_BROKEN_BYTES:
+            found[blob] = UNREAD
+        elif facts.broken_line is not None:
+            found[blob] = read(blob, wanted[blob]) if facts == UNREAD else facts
+            broken += len(wanted[blob].content)
     return found
 
 

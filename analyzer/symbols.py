@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from msgspec import Struct
+
 from analyzer import reading
 from analyzer.files import builds, custom_tags
 from analyzer.model import Options, Place, Snapshot, SourceFile
@@ -40,8 +42,7 @@ class GoFile:
         return self.path.endswith("_test.go")
 
 
-@dataclass(frozen=True, slots=True)
-class Symbol:
+class Symbol(Struct, frozen=True):
     """A declaration and the file that makes it."""
 
     declaration: Declaration
@@ -95,14 +96,13 @@ def packages(snapshot: Snapshot, options: Options, depth_of: DepthOf = reading.w
 
 def _go_file(source: SourceFile, facts: Facts, options: Options) -> GoFile:
     name = source.path.rpartition("/")[2]
-    tags = options.target.tags | custom_tags(facts.constraint)
-    return GoFile(
-        source,
-        facts,
-        builds(name, facts.constraint, options.target, facts.package),
-        builds(name, facts.constraint, options.reference, facts.package),
-        builds(name, facts.constraint, replace(options.target, tags=tags), facts.package),
-    )
+    on_target = builds(name, facts.constraint, options.target, facts.package)
+    on_reference = builds(name, facts.constraint, options.reference, facts.package)
+    tags = custom_tags(facts.constraint)
+    if not tags:
+        return GoFile(source, facts, on_target, on_reference, on_target)
+    tagged = replace(options.target, tags=options.target.tags | tags)
+    return GoFile(source, facts, on_target, on_reference, builds(name, facts.constraint, tagged, facts.package))
 
 
 def _package(where: str, files: list[GoFile]) -> Package:

@@ -1,7 +1,7 @@
 """The table of one revision: what Windows has of each package, and the score."""
 
 from analyzer import reading, suppress
-from analyzer.model import Options, Parity, Score, Snapshot
+from analyzer.model import Options, PackageParity, Parity, Score, Snapshot
 from analyzer.parity import Revision, View
 from analyzer.symbols import packages
 
@@ -11,14 +11,15 @@ def scan(snapshot: Snapshot, options: Options | None = None) -> Parity:
     options = options or Options()
     revision = Revision(packages(snapshot, options, reading.of_a_table), options)
     views = {where: View(package, revision) for where, package in revision.packages.items()}
-    tables = [view.parity() for view in views.values()]
+    tables = options.share(lambda where: views[where].parity(), [*views], PackageParity)
     tables = [table for table in tables if table.symbols]
+    read = {path: file.facts for view in views.values() for path, file in view.package.files.items()}
     total = sum((table.score for table in tables), Score())
     return Parity(
         snapshot.rev,
         total,
         tuple(tables),
-        reading.unreadable(reading.of_a_table, options.reader, snapshot),
+        tuple(sorted(reading.unreadable(snapshot, read))),
         options,
         suppress.stale(views, options.policy),
     )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import date
 
-    from analyzer.model import Options
+    from analyzer.model import Options, Share
     from bot.facts import FactsStore
     from bot.ids import Sha
     from bot.repo_config import RepoConfig
@@ -155,15 +155,24 @@ def _settings(source: "LocalRepository", rev: "Sha") -> "RepoConfig":
     return config
 
 
-def _reader() -> "FactsStore":
+def _reader(share: "Share | None" = None) -> "FactsStore":
     """Reads files, and knows those that it has read before."""
     from bot.config import ConfigError, cache_folder
     from bot.facts import FactsStore
 
     try:
-        return FactsStore(cache_folder())
+        return FactsStore(cache_folder(), share) if share else FactsStore(cache_folder())
     except ConfigError as error:
         fail(str(error))
+
+
+def _keep_everything() -> None:
+    """Nothing that a scan makes is garbage before its end, so none is looked for, and not at the end either."""
+    import atexit
+    import gc
+
+    gc.disable()
+    atexit.register(gc.freeze)
 
 
 def _today() -> "date":
@@ -182,14 +191,18 @@ def scan(
 
     Examples: `winparity scan`, `winparity scan --repo ../moby v28.0.0 --format json`.
     """
+    from dataclasses import replace
+
     from analyzer import scan as scan_snapshot
+    from bot.cores import on_two_cores
     from bot.output import parity_json
     from bot.source import LocalRepository
     from bot.text import visible
 
+    _keep_everything()
     source = LocalRepository(repo)
     commit = source.resolve(rev)
-    options = _settings(source, commit).options(_today(), _reader())
+    options = replace(_settings(source, commit).options(_today(), _reader(on_two_cores)), share=on_two_cores)
     parity = scan_snapshot(source.snapshot(commit), options)
     if format is ScanFormat.JSON:
         typer.echo(json.dumps(parity_json(parity)))

@@ -12,6 +12,7 @@ import msgspec
 from cachetools import LRUCache
 
 from analyzer import constraint, grammar, outline, syntax
+from analyzer.model import Share, in_turn
 from analyzer.reading import Wanted, read_all
 from analyzer.syntax import UNREAD, Facts
 
@@ -37,10 +38,12 @@ class FactsStore:
 
     Args:
         folder: where the file is kept; None for memory alone.
+        share: what reads blobs that are not known.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, share: Share = in_turn) -> None:
         self._path = folder / f"facts-{_version()}.sqlite" if folder is not None else None
+        self._share = share
         self._memory: LRUCache[str, Facts] = LRUCache(KEPT_IN_MEMORY)
         self._lock = threading.Lock()
 
@@ -53,7 +56,7 @@ class FactsStore:
         if unknown:
             stored = self._load(unknown)
             found |= {blob: facts for blob, facts in stored.items() if facts.depth >= wanted[blob].depth}
-            new = read_all({blob: want for blob, want in wanted.items() if blob not in found})
+            new = read_all({blob: want for blob, want in wanted.items() if blob not in found}, self._share)
             found |= new
             self._save({blob: facts for blob, facts in new.items() if facts is not UNREAD})
         with self._lock:

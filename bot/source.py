@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import pygit2
 from pygit2.enums import FileMode, ObjectType, Option
@@ -265,7 +266,7 @@ class LocalRepository:
                 if reason is not None:
                     unreadable.append(Unreadable(path, reason))
                     continue
-                content = self._repo[entry.id].peel(pygit2.Blob).data
+                content = cast("pygit2.Blob", entry).data
                 total += len(content)
                 if b"\0" in content:
                     unreadable.append(Unreadable(path, "binary"))
