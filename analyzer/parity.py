@@ -145,13 +145,17 @@ class View:
 
     def _asked_for(self, symbol: Symbol) -> bool:
         """Whether code that builds on the target names the symbol, or other packages may."""
-        name = symbol.name.rpartition(".")[2].encode()
-        return symbol.declaration.exported or self._occurrences(name) > 1
+        return symbol.declaration.exported or self._is_used(symbol.name.rpartition(".")[2].encode())
 
-    def _occurrences(self, name: bytes) -> int:
-        """How often code built on the target has an identifier: what is declared and never used has it once."""
-        contents = (f.source.content for f in self.package.files.values() if f.on_target and not f.is_test)
-        return sum(_IDENTIFIER.findall(content).count(name) for content in contents if name in content)
+    def _is_used(self, name: bytes) -> bool:
+        """Whether an identifier occurs twice or more in code built on the target: declared once, used once."""
+        seen = 0
+        for file in self.package.files.values():
+            if file.on_target and not file.is_test and name in file.source.content:
+                seen += _IDENTIFIER.findall(file.source.content).count(name)
+            if seen > 1:
+                return True
+        return False
 
     def status(self, name: str) -> SymbolParity:
         """The symbol's line of the table."""

@@ -191,6 +191,7 @@ def scan(
 
     Examples: `winparity scan`, `winparity scan --repo ../moby v28.0.0 --format json`.
     """
+    _keep_everything()
     from dataclasses import replace
 
     from analyzer import scan as scan_snapshot
@@ -199,7 +200,6 @@ def scan(
     from bot.source import LocalRepository
     from bot.text import visible
 
-    _keep_everything()
     source = LocalRepository(repo)
     commit = source.resolve(rev)
     options = replace(_settings(source, commit).options(_today(), _reader(on_two_cores)), share=on_two_cores)

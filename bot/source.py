@@ -51,6 +51,8 @@ class UnreachableError(SourceError):
 
 # The owner of a folder matters to those who execute what is in it. We only read objects.
 pygit2.option(Option.SET_OWNER_VALIDATION, 0)  # type: ignore[no-untyped-call,unused-ignore]
+# Git checks what it receives, and like git we take what it stored. Hashing it again is a third of reading it.
+pygit2.option(Option.ENABLE_STRICT_HASH_VERIFICATION, 0)  # type: ignore[no-untyped-call,unused-ignore]
 
 
 def _git(
