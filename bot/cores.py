@@ -16,7 +16,7 @@ _R = TypeVar("_R")
 
 # The list is cut into so many parts, of which each process takes the next one when it is done with one.
 PARTS = 64
-# A child costs about 10 ms, and this many files of Go take longer.
+# A child costs about 10 ms; so many files, or packages, cost more.
 MIN_ITEMS = 100
 
 
@@ -34,16 +34,18 @@ def on_two_cores(work: Callable[[_T], _R], items: Sequence[_T], kind: type[_R]) 
     answers, answer = os.pipe()
     child = os.fork()
     if not child:
+        os.close(answers)  # or it would wait for itself to read, were this process gone
         _deliver(work, parts, queue, answer)
     os.close(answer)
-    try:
-        done = _take(work, parts, queue)
-        with os.fdopen(answers, "rb") as pipe, suppress(msgspec.DecodeError):
-            done |= msgspec.msgpack.decode(pipe.read(), type=dict[int, list[kind]])  # type: ignore[valid-type]
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        os.close(queue)
+    with os.fdopen(answers, "rb") as pipe:
+        try:
+            done = _take(work, parts, queue)
+            with suppress(msgspec.DecodeError):
+                done |= msgspec.msgpack.decode(pipe.read(), type=dict[int, list[kind]])  # type: ignore[valid-type]
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            os.close(queue)
     return [result for n, part in enumerate(parts) for result in done.get(n) or in_turn(work, part, kind)]
 
 
