@@ -1,7 +1,10 @@
 """What winparity costs, as ratios within one run: `make bench [REPO=PATH [REV=REV]]`.
 
 Without REPO a synthetic repository is made, always the same. Everything is measured in turns, several times, and the
-median counts: a busy machine slows all alike. CPU is compared where things run alone; wall time where both cores count.
+median counts: a busy machine slows all alike. "scan / parse" is CPU within one process that has everything imported and
+every file in memory. Commands are measured as a user has them, from their start to their end, and so is ast-grep, which
+gets the same files on disk, patterns for the plainest stubs, and as many threads as there are cores; of those runs the
+median of the ratios counts.
 """
 
 import argparse
@@ -32,6 +35,7 @@ from tests.bench_data import RULES, pulls, synthetic
 from tests.bench_plot import Panel, svg
 
 TIMES = 3
+COMMAND_TIMES = 7
 # What the issue asks for.
 MAX_SCAN_TO_PARSE = 1.5
 MAX_PULL_SECONDS = 0.15
@@ -102,7 +106,11 @@ def trees(snapshot: Snapshot) -> tuple[list[Row], Panel]:
         points.append((size, found["scan"]))
         parsed.append((size, found["parse"]))
         rows.append(
-            (f"scan / parse, CPU, {size:.1f} MB in {len(some.files):,} files", f"{ratio:.2f}", f"≤ {MAX_SCAN_TO_PARSE}")
+            (
+                f"scan / parse, one process, CPU, {size:.1f} MB in {len(some.files):,} files",
+                f"{ratio:.2f}",
+                f"≤ {MAX_SCAN_TO_PARSE}",
+            )
         )
     return rows, Panel("scan, CPU", "MB of Go", {"winparity scan": points, "only parsing": parsed})
 
@@ -157,7 +165,7 @@ def commands(repo: Path, rev: str, commits: Sequence[tuple[Sha, Sha]], tree: Pat
     grep = ast_grep()
     found: dict[str, list[tuple[float, float]]] = {}
     with tempfile.TemporaryDirectory() as cache:
-        for _ in range(TIMES):
+        for _ in range(COMMAND_TIMES):
             found.setdefault("help", []).append(command_wall([*own, "--help"], root))
             found.setdefault("diff", []).append(command_wall(diff, root, WINPARITY_CACHE="off"))
             found.setdefault("scan cold", []).append(command_wall(scanning, root, WINPARITY_CACHE="off"))
@@ -168,16 +176,20 @@ def commands(repo: Path, rev: str, commits: Sequence[tuple[Sha, Sha]], tree: Pat
                 (tree / "rules.yml").write_text(RULES)
                 words = [grep, "scan", "--rule", "rules.yml", "--json=compact", "--threads", str(os.cpu_count() or 1)]
                 found.setdefault("ast-grep", []).append(command_wall(words, tree))
+
+    def ratio(one: str, other: str, at: int) -> str:
+        pairs = zip(found[one], found[other], strict=True)
+        return f"{statistics.median(mine[at] / theirs[at] for mine, theirs in pairs):.2f}"
+
     wall = {name: statistics.median(w for w, _ in values) for name, values in found.items()}
-    used = {name: statistics.median(c for _, c in values) for name, values in found.items()}
     yield "winparity --help, wall s", f"{wall['help']:.2f}", ""
     yield "winparity diff, wall s", f"{wall['diff']:.2f}", f"≤ {MAX_DIFF_SECONDS}"
-    yield "winparity scan again / first, wall", f"{wall['scan again'] / wall['scan cold']:.2f}", ""
+    yield "winparity scan again / first, wall", ratio("scan again", "scan cold", 0), ""
     if grep:
-        yield "winparity scan / ast-grep, wall", f"{wall['scan cold'] / wall['ast-grep']:.2f}", "< 1"
-        yield "winparity scan / ast-grep, CPU", f"{used['scan cold'] / used['ast-grep']:.2f}", ""
+        yield "winparity scan / ast-grep, commands, wall", ratio("scan cold", "ast-grep", 0), "< 1"
+        yield "winparity scan / ast-grep, commands, CPU", ratio("scan cold", "ast-grep", 1), ""
     else:
-        yield "winparity scan / ast-grep, wall", "not measured", "ast-grep could not be installed"
+        yield "winparity scan / ast-grep, commands, wall", "not measured", "ast-grep could not be installed"
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     yield "peak memory of a command, MiB", f"{peak:.0f}", "the largest of all that ran"
 
