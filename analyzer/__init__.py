@@ -4,13 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from analyzer.analysis import analyze
+    from analyzer.findings import analyze
     from analyzer.around import wanted
     from analyzer.table import scan
 
 __all__ = ["analyze", "scan", "wanted"]
 
-_HOMES = {"analyze": "analysis", "scan": "table", "wanted": "around"}
+_HOMES = {"analyze": "findings", "scan": "table", "wanted": "around"}
 
 
 def __getattr__(name: str) -> object:

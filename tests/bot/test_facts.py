@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from analyzer import reading
+from analyzer.model import Share
 from analyzer.outline import Depth
 from analyzer.reading import Wanted
 from analyzer.syntax import UNREAD, Facts
@@ -38,9 +39,9 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The blobs that were read and not remembered."""
     asked: list[str] = []
 
-    def count(wanted: Mapping[str, Wanted]) -> Mapping[str, Facts]:
+    def count(wanted: Mapping[str, Wanted], share: Share) -> Mapping[str, Facts]:
         asked.extend(wanted)
-        return reading.read_all(wanted)
+        return reading.read_all(wanted, share)
 
     monkeypatch.setattr(facts, "read_all", count)
     return asked
