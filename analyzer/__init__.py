@@ -4,8 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from analyzer.findings import analyze
     from analyzer.around import wanted
+    from analyzer.findings import analyze
     from analyzer.table import scan
 
 __all__ = ["analyze", "scan", "wanted"]

@@ -34,8 +34,7 @@ def on_two_cores(work: Callable[[_T], _R], items: Sequence[_T], kind: type[_R]) 
     answers, answer = os.pipe()
     child = os.fork()
     if not child:
-        os.close(answers)  # or it would wait for itself to read, were this process gone
-        _deliver(work, parts, queue, answer)
+        _deliver(work, parts, queue, answers, answer)
     os.close(answer)
     with os.fdopen(answers, "rb") as pipe:
         try:
@@ -63,9 +62,12 @@ def _numbers(queue: int) -> Iterator[int]:
         yield number[0]
 
 
-def _deliver(work: Callable[[_T], _R], parts: Sequence[Sequence[_T]], queue: int, answer: int) -> NoReturn:
+def _deliver(
+    work: Callable[[_T], _R], parts: Sequence[Sequence[_T]], queue: int, answers: int, answer: int
+) -> NoReturn:
     """The child's whole life. It never returns to what the process was doing, and leaves its buffers alone."""
     try:
+        os.close(answers)  # or it would wait for itself to read, were its parent gone
         with os.fdopen(answer, "wb") as pipe:
             pipe.write(_encoded(_take(work, parts, queue)))
     finally:
