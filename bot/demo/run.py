@@ -28,8 +28,8 @@ from rich.rule import Rule
 from bot.demo.github import PullState, RepositoryState, StandIn
 from bot.demo.sample import git, make_repository
 from bot.ids import Sha
+from bot.markdown import visible
 from bot.queue import Jobs
-from bot.report import visible
 from bot.source import LocalRepository
 from bot.valkey import embedded
 

@@ -13,9 +13,10 @@ from aiohttp import web
 import bot.analysis
 import bot.github
 import bot.queue
+from bot.check import CHECK_NAME
+from bot.comment import MARKER
 from bot.config import MAX_BODY_BYTES
 from bot.demo.sample import commit, git
-from bot.report import CHECK_NAME, MARKER
 from bot.worker import working
 from tests.bot.conftest import APP_ID, INSTALLATION, NAME
 from tests.bot.line import BASE, DOCUMENTS, HARMLESS, LOST, LOST_MORE, MALFORMED, PATIENCE, REAL, STUB, Line, Tree

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from bot.check import CHECK_NAME, Annotation, Check
+from bot.comment import MARKER
 from bot.demo.github import Call, PullState, RepositoryState, StandIn
 from bot.github import BusyError, Installation
 from bot.ids import Sha
 from bot.publish import About, Published, digest, publish
-from bot.report import CHECK_NAME, MARKER, Annotation, Check, Report
+from bot.report import Report
 from tests.bot.conftest import APP_ID, Template
 
 CHECK = Check("failure", "Windows loses something", "a summary", "a text")
