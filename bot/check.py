@@ -17,6 +17,7 @@ from bot.passages import (
     footer,
     headline,
     how_to_accept,
+    is_news,
     kinds,
     listed,
     text_of,
@@ -104,6 +105,8 @@ def _in_a_sentence(page: Page) -> str:
             return f"{page.target} users lose by this change."
         case False, True:
             return f"{page.target} users gain by this change."
+        case _ if found.accepted:
+            return f"What {page.target} users lose by this change is accepted."
         case _:
             return f"What {page.target} users have stays as it is."
 
@@ -137,7 +140,7 @@ def _findings(page: Page, most: int) -> Iterable[str]:
         (f"{page.target} users lose", found.losses),
         (f"{page.target} users gain", found.gains),
         ("Accepted in this very change", found.accepted),
-        (f"On mechanisms that {page.target} does not have, or that nothing there asks for", found.quiet),
+        ("Users are unlikely to notice", found.quiet),
         ("On comments and entries that accept findings", found.accepting),
         ("For context", found.context),
     ):
@@ -168,7 +171,7 @@ def _annotations(page: Page) -> Iterable[Annotation]:
 def _remark(finding: Finding, page: Page) -> str:
     """What happened, how to fix it, how to accept it: a line each."""
     what = short(finding.message, MAX_MESSAGE)
-    if finding.level is Level.IMPROVEMENT:
+    if not is_news(finding) or finding.level is Level.IMPROVEMENT:
         return what
     fix = in_words_of(page.analysis.options, in_short(finding.rule, FIX))
     return f"{what}\nTo fix it: {fix}\nMeant to be so? {directives.MARKER} {finding.rule} REASON"

@@ -64,7 +64,7 @@ def _news(page: Page, most: int) -> Iterable[str]:
     yield from listed(f"**{page.target} users gain**", found.gains, page, most)
     yield from listed("**Accepted in this very change**", found.accepted, page, most)
     yield from unread(page.analysis, most)
-    title = f"{len(found.quiet)} more on mechanisms that {page.target} does not have, or that nothing there asks for"
+    title = f"{len(found.quiet)} more that users are unlikely to notice"
     yield from _details(title, found.quiet, page, most, advice=False)
     title = f"{len(found.accepting)} on comments and entries that accept findings"
     yield from _details(title, found.accepting, page, most, advice=True)
@@ -81,7 +81,10 @@ def _details(title: str, findings: Sequence[Finding], page: Page, most: int, *, 
 def _no_news(page: Page, most: int) -> Iterable[str]:
     analysis, found = page.analysis, kinds(page.analysis)
     how = "is resolved, or accepted in this very change" if found.accepted else "is resolved"
-    if analysis.complete:
+    if any(finding.level is Level.REGRESSION for finding in found.losses):
+        yield f"### {headline(analysis)}"
+        yield "This comment is no longer kept up to date: comments are switched off."
+    elif analysis.complete:
         yield f"### {page.target}: resolved"
         yield f"What was reported here {how}."
     else:
@@ -89,6 +92,6 @@ def _no_news(page: Page, most: int) -> Iterable[str]:
         yield "What was reported here is no longer found."
     yield from listed("", found.accepted, page, most)
     if left := len([*found.losses, *found.quiet, *found.accepting]):
-        yield f"{left} smaller finding{'s' * (left != 1)}: see {page.full_report}."
+        yield f"{left} finding{'s' * (left != 1)} left: see {page.full_report}."
     yield from unread(analysis, most)
     yield footer(page, *[page.full_report] * bool(page.repo))

@@ -144,8 +144,9 @@ def headline(analysis: Analysis) -> str:
     said = [f"{n} {level.value}{'s' * (n != 1)}" for level, n in counts.items() if n]
     if accepted := len(kinds(analysis).accepted):
         said.append(f"{accepted} accepted in this very change")
-    parts = [f"{platform_name(analysis.options.target)}: {_verdict(analysis)}", ", ".join(said)]
-    return ". ".join(part for part in parts if part) + "; not all could be read" * (not analysis.complete)
+    words = ". ".join(part for part in (_verdict(analysis), ", ".join(said)) if part)
+    unsure = "; not all could be read" * (not analysis.complete)
+    return f"{platform_name(analysis.options.target)}: {words}{unsure}"
 
 
 def _verdict(analysis: Analysis) -> str:
@@ -158,7 +159,7 @@ def _verdict(analysis: Analysis) -> str:
     if found.gains:
         return "improved"
     if found.accepted:
-        return "nothing left open"
+        return ""
     return "unchanged for users" if found.quiet else "unchanged" if analysis.complete else "nothing found"
 
 
@@ -170,40 +171,33 @@ def listed(title: str, findings: Sequence[Finding], page: Page, most: int, *, ad
         findings: what is listed.
         page: what it is part of.
         most: so many of the findings.
-        advice: rule by rule, each followed by why it matters and how to fix it.
+        advice: say of the first finding of each rule why it matters and how to fix it.
     """
     if not findings:
         return []
-    parts = [title] * bool(title)
-    if advice:
-        by_rule: dict[str, list[Finding]] = {}
-        for finding in findings[:most]:
-            by_rule.setdefault(finding.rule, []).append(finding)
-        for found in by_rule.values():
-            parts += [_items(found, page), _advice(found[0], page)]
-    else:
-        parts.append(_items(findings[:most], page, named=True))
+    told = set[str]()
+    items = []
+    for finding in findings[:most]:
+        lines = [_what(finding), " · ".join(_evidence(finding, page))]
+        if advice and finding.rule not in told:
+            lines.append(_advice(finding, page))
+        told.add(finding.rule)
+        items.append("- " + "\\\n  ".join(lines))
+    parts = [title, "\n".join(items)]
     if len(findings) > most:
         parts.append(f"{len(findings) - most} more: see {page.full_report}.")
     return parts
 
 
-def _items(findings: Iterable[Finding], page: Page, *, named: bool = False) -> str:
-    """For each finding what happened, and below it the evidence, the rule where it is not named otherwise, and the id."""
-    items = []
-    for finding in findings:
-        rest = finding.message.removeprefix(finding.symbol or "")
-        subject = code(finding.symbol) if finding.symbol and rest != finding.message else ""
-        evidence = [*_evidence(finding, page)]
-        evidence += [page.links.to(finding.rule, rule_address(finding.rule))] * named
-        if page.commands and finding.level in {Level.REGRESSION, Level.WARNING}:
-            evidence.append(code(page.ids[finding.fingerprint]))
-        items.append(f"- {f'{subject} {plain(rest)}'.strip()}\\\n  {' · '.join(evidence)}")
-    return "\n".join(items)
+def _what(finding: Finding) -> str:
+    """The sentence that tells it."""
+    rest = finding.message.removeprefix(finding.symbol or "")
+    subject = code(finding.symbol) if finding.symbol and rest != finding.message else ""
+    return f"{subject} {plain(rest)}".strip()
 
 
 def _evidence(finding: Finding, page: Page) -> Iterable[str]:
-    """Links to all that base and head have to show."""
+    """Links to all that base and head have to show, and to the rule; and what the finding is called in a command."""
     path = finding.path if len(finding.path) < MAX_NAME else f"…{finding.path[20 - MAX_NAME :]}"
     here = Place(finding.path, finding.line)
     at_base = " before" if finding.side == "base" else ""
@@ -212,13 +206,16 @@ def _evidence(finding: Finding, page: Page) -> Iterable[str]:
         yield page.link("before", "base", finding.before)
     if finding.counterpart is not None and finding.counterpart != here:
         yield page.link(_COUNTERPARTS.get(finding.rule, f"on {page.reference}"), "head", finding.counterpart)
+    is_bad = finding.level in {Level.REGRESSION, Level.WARNING}
+    yield page.links.to(finding.rule, rule_address(finding.rule)) + f" ({finding.level.value})" * is_bad
+    if page.commands and is_bad and finding.rule not in suppress.PAGES:
+        yield code(page.ids[finding.fingerprint])
 
 
 def _advice(finding: Finding, page: Page) -> str:
     """Why the findings of a rule matter, and how to fix them."""
-    name = page.links.to(finding.rule, rule_address(finding.rule))
     why, fix = (plain(in_words_of(page.analysis.options, in_short(finding.rule, title))) for title in (WHY, FIX))
-    return f"{name} ({finding.level.value}): {why} **To fix it:** {fix}"
+    return f"{why} **Fix:** {fix}"
 
 
 def how_to_accept(findings: Sequence[Finding], page: Page) -> list[str]:
@@ -252,7 +249,7 @@ def footer(page: Page, *more: str) -> str:
     parts = [*_parity(page), f"compared {shas}", *more]
     parts += [page.links.to("rules", RULES_PAGE), page.links.to("settings", SETTINGS_PAGE)]
     parts += ["`/winparity help`"] * page.commands
-    return f"<sub>{' · '.join(parts)}</sub>"
+    return " · ".join(parts)
 
 
 def _parity(page: Page) -> Iterable[str]:

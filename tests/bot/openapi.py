@@ -126,6 +126,7 @@ def _downloaded(package: Package) -> Any:
     return json.loads(member(package))
 
 
+@functools.cache
 def member(package: Package) -> bytes:
     """The one file that is wanted of a package, which is what it was when it was chosen."""
     with tempfile.TemporaryDirectory() as folder:
