@@ -12,6 +12,9 @@ MAX_NAME = 200
 MAX_MESSAGE = 1_000
 """Characters of a message that are shown. GitHub takes 64 KiB in an annotation."""
 
+MAX_TICKS = 20
+"""Backticks in a row that are shown in code: GitHub's parser knows no code span that begins with more than 80 of them."""
+
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~<>&$])")
 # A break after each match keeps GitHub from seeing a mention, an issue, an emoji, a web address or a commit. An address
 # is broken before its slashes: after them the break would be part of a host name, which browsers then ignore.
@@ -38,7 +41,7 @@ def unlinked(text: str) -> str:
 
 def code(text: str) -> str:
     """A text of unknown origin as a Markdown code span: nothing in it is markup, a link or a mention."""
-    shown = short(text, MAX_NAME) or " "
+    shown = re.sub(f"(`{{{MAX_TICKS}}})`+", r"\1…", short(text, MAX_NAME)) or " "
     longest = max((len(run) for run in re.findall("`+", shown)), default=0)
     fence = "`" * (longest + 1)
     space = " " if shown.startswith("`") or shown.endswith("`") else ""

@@ -15,7 +15,7 @@ from bot.repo_config import Problem, RepoConfig
 BUDGET = 60_000
 """Bytes of a comment or of a check run's text. GitHub takes 65,536 and 65,535 characters."""
 
-FEWER = (25, 10, 3, 0)
+FEWER = (10, 3, 0)
 """What is listed of each kind, less when the budget would be passed; 0 leaves counts only, which always fit."""
 
 FULL_REPORT = "full-report"
