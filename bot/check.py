@@ -136,6 +136,7 @@ def _findings(page: Page, most: int) -> Iterable[str]:
     """The first so many findings, kind by kind."""
     found = kinds(page.analysis)
     left = most
+    meant = found.losses or found.quiet
     for title, some in (
         (f"{page.target} users lose", found.losses),
         (f"{page.target} users gain", found.gains),
@@ -148,7 +149,7 @@ def _findings(page: Page, most: int) -> Iterable[str]:
         left -= len(kept)
         advice = some in (found.losses, found.accepting)
         yield from listed(f"#### {title}", kept, page, len(kept), advice=advice)
-        if some is found.losses and kept:
+        if kept and some is meant:
             yield from how_to_accept(kept, page)
     if most < len(page.analysis.findings):
         yield f"{len(page.analysis.findings) - most} more: run `winparity diff` to see all."

@@ -33,7 +33,7 @@ class Page:
         analysis: what was found.
         repo: the base repository; without one links lead to files beside the text.
         web: the base of links.
-        commands: whether somebody answers commands where the text is shown.
+        by_app: whether the app shows it: only then there is a check run, and somebody answers commands.
         config: the repository's settings, as the base has them.
         edited: what is wrong with the settings that the pull request brings.
         ids: how commands call the findings, by fingerprint.
@@ -43,7 +43,7 @@ class Page:
     analysis: Analysis
     repo: Repo | None
     web: str
-    commands: bool = True
+    by_app: bool = True
     config: RepoConfig = field(default_factory=RepoConfig)
     edited: Sequence[Problem] = ()
     ids: Mapping[str, str] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Page:
     @property
     def full_report(self) -> str:
         """A link to all findings, or words where there is none. `publish` knows a better address than this one."""
-        if self.repo is None:
+        if self.repo is None or not self.by_app:
             return "`winparity diff`"
         address = f"{self.web}/{self.repo}/commit/{self.analysis.head}/checks"
         return self.links.to("full report", address, FULL_REPORT)
@@ -208,13 +208,13 @@ def _evidence(finding: Finding, page: Page) -> Iterable[str]:
         yield page.link(_COUNTERPARTS.get(finding.rule, f"on {page.reference}"), "head", finding.counterpart)
     is_bad = finding.level in {Level.REGRESSION, Level.WARNING}
     yield page.links.to(finding.rule, rule_address(finding.rule)) + f" ({finding.level.value})" * is_bad
-    if page.commands and is_bad and finding.rule not in suppress.PAGES:
+    if page.by_app and is_bad and finding.rule not in suppress.PAGES:
         yield code(page.ids[finding.fingerprint])
 
 
 def _advice(finding: Finding, page: Page) -> str:
-    """Why the findings of a rule matter, and how to fix them."""
-    why, fix = (plain(in_words_of(page.analysis.options, in_short(finding.rule, title))) for title in (WHY, FIX))
+    """Why the findings of a rule matter, and how to fix them: words of ours, which may have code in them."""
+    why, fix = (in_words_of(page.analysis.options, in_short(finding.rule, title)) for title in (WHY, FIX))
     return f"{why} **Fix:** {fix}"
 
 
@@ -225,7 +225,7 @@ def how_to_accept(findings: Sequence[Finding], page: Page) -> list[str]:
     first = findings[0]
     where = "the declaration" if first.symbol else "`package`"
     words = f"**Meant to be so?** Put {code(f'{directives.MARKER} {first.rule} REASON')} above {where}"
-    if page.commands:
+    if page.by_app:
         words += f", or comment {code(f'/winparity accept {page.ids[first.fingerprint]} REASON')}"
     return [f"{words}."]
 
@@ -248,7 +248,7 @@ def footer(page: Page, *more: str) -> str:
         shas = page.links.to(shas, f"{page.web}/{page.repo}/compare/{analysis.base}...{analysis.head}")
     parts = [*_parity(page), f"compared {shas}", *more]
     parts += [page.links.to("rules", RULES_PAGE), page.links.to("settings", SETTINGS_PAGE)]
-    parts += ["`/winparity help`"] * page.commands
+    parts += ["`/winparity help`"] * page.by_app
     return " · ".join(parts)
 
 

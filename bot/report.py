@@ -38,7 +38,7 @@ def render(
     web: str = "https://github.com",
     config: RepoConfig | None = None,
     edited: Sequence[Problem] = (),
-    commands: bool = True,
+    by_app: bool = True,
 ) -> Report:
     """What a pull request should show.
 
@@ -49,9 +49,9 @@ def render(
         web: the base of links.
         config: the repository's settings, as the base has them.
         edited: what is wrong with the settings that the pull request brings.
-        commands: whether somebody answers commands where it is shown.
+        by_app: whether the app shows it: only then there is a check run, and somebody answers commands.
     """
-    page = Page(analysis, repo, web.rstrip("/"), commands, config or RepoConfig(), edited, short_ids(analysis.findings))
+    page = Page(analysis, repo, web.rstrip("/"), by_app, config or RepoConfig(), edited, short_ids(analysis.findings))
     body = comment_of(page) if speaks(analysis, comment) else None
     return Report(body, resolved(page), check_run(page))
 

@@ -120,7 +120,11 @@ STALE = Finding(
     "volume",
 )
 UNEXPLAINED = replace(
-    STALE, rule="ignore-unexplained", message="This //winparity:ignore accepts nothing: it gives no reason.", line=19
+    STALE,
+    rule="ignore-unexplained",
+    message="This //winparity:ignore accepts nothing: it gives no reason.",
+    line=19,
+    end_line=19,
 )
 UNREADABLE = (Unreadable("big/data.go", "larger than 2 MiB"), Unreadable("odd/link.go", "a symbolic link"))
 HOSTILE_NAME = "a\n\x1b[31m`@octocat` [x](http://evil.example) <script> #1 \u202e_windows.go"
@@ -162,7 +166,12 @@ MANY = analysis(
     *(replace(LOSS, symbol=f"Store.F{n}", message=f"Store.F{n} is lost.", line=n) for n in range(1, 61)),
     verdict="regressed",
 )
+LONG_PATH = "long/" * 800 + "x_windows.go"
 LONG = analysis(
-    *(replace(finding, path="long/" * 800 + "x_windows.go") for finding in MANY.findings), verdict="regressed"
+    *(
+        replace(finding, path=LONG_PATH, before=Place(LONG_PATH, finding.line), counterpart=Place(LONG_PATH, 99))
+        for finding in MANY.findings
+    ),
+    verdict="regressed",
 )
 SHAPES["many"] = MANY

@@ -182,7 +182,7 @@ def test_the_result_and_nothing_else_is_on_stdout(
     assert (said.err, out.getvalue()) == ("", "")
     assert (tmp_path / "summary.md").exists() == (form == "github")
     if form == "markdown":
-        assert "](https://ghe.example/example/berth/blob/" in said.out
+        assert "]: https://ghe.example/example/berth/blob/" in said.out
     if form == "github":
         assert (tmp_path / "summary.md").read_text().count("<!-- winparity -->") == 2
 
