@@ -31,6 +31,9 @@ CHECK_NAME = "winparity"
 MAX_TITLE = 140
 """Characters of a title: lists of checks show not even that many."""
 
+LEAST = 50
+"""Bytes that a finding takes in the text at least, with its links."""
+
 FAILS = {
     "regression": frozenset({Level.REGRESSION}),
     "warning": frozenset({Level.REGRESSION, Level.WARNING}),
@@ -125,7 +128,7 @@ def _mistakes(page: Page, most: int) -> Iterable[str]:
 
 def _text(page: Page) -> str:
     """All findings, as many of them as the budget takes."""
-    total = len(page.analysis.findings)
+    total = min(len(page.analysis.findings), BUDGET // LEAST)
     if not total:
         return ""
     most = bisect_right(range(total + 1), BUDGET, key=lambda most: len(text_of(page, _findings, most).encode())) - 1
