@@ -83,7 +83,7 @@ def _no_news(page: Page, most: int) -> Iterable[str]:
     how = "is resolved, or accepted in this very change" if found.accepted else "is resolved"
     if any(finding.level is Level.REGRESSION for finding in found.losses):
         yield f"### {headline(analysis)}"
-        yield "This comment is no longer kept up to date: comments are switched off."
+        yield "Comments are off here now; the full report is kept up to date."
     elif analysis.complete:
         yield f"### {page.target}: resolved"
         yield f"What was reported here {how}."

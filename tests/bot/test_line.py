@@ -481,3 +481,22 @@ async def test_hostile_names_stay_text(line: Line) -> None:
         assert [link for link in shown.links if not link.startswith(allowed)] == []
         assert (set(shown.tags) - OURS, shown.attributes, shown.unbalanced) == (set(), [], [])
         assert references(shown.text.replace(line.fork_point[:7], "").replace(pull.head[:7], "")) == []
+
+
+async def test_what_a_person_writes_around_a_change_is_nowhere_repeated(
+    line: Line, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Title, text, branches, labels and names are no news of ours: neither GitHub nor a log hears of them from us."""
+    branch = "@octocat-#1-GH-1-`x`-<b>www.evil.example"
+    git(line.repository.git_dir, "update-ref", f"refs/heads/{branch}", line.fork_point)
+    pull = await line.open(LOST)
+    pull.base_ref, pull.author, pull.labels = branch, "octocat", [HOSTILE]
+    payload = line.github.payload("opened", NAME, pull.number)
+    payload["pull_request"] |= {"title": HOSTILE, "body": HOSTILE}
+    payload["pull_request"]["head"] |= {"ref": branch, "label": f"octocat:{branch}"}
+    payload["sender"] |= {"login": "octocat"}
+    assert await line.github.deliver(f"{line.web}/webhook", "pull_request", payload) == 202
+    await line.quiet()
+    [body], [run] = line.bodies(pull), line.runs()
+    told = [body, *run["output"].values(), *capsys.readouterr()]
+    assert [words for words in ("octocat", "evil", ":tada:") if words in str(told)] == []

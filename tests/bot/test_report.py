@@ -333,7 +333,7 @@ def test_nothing_of_the_look_hides_on_a_phone() -> None:
         ((), "### Windows: resolved\n\nWhat was reported here is resolved.\n"),
         ((ACCEPTED,), "What was reported here is resolved, or accepted in this very change.\n"),
         ((QUIET, WARNING), "2 findings left: see [full report]"),
-        ((LOSS,), "### Windows: regressed. 1 regression\n\nThis comment is no longer kept up to date"),
+        ((LOSS,), "### Windows: regressed. 1 regression\n\nComments are off here now; the full report"),
     ],
 )
 def test_a_resolved_comment_says_no_more_than_is_true(left: tuple[Finding, ...], said: str) -> None:
