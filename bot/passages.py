@@ -256,4 +256,4 @@ def _parity(page: Page) -> Iterable[str]:
     """The share of what Linux has that Windows has too, before and after; nothing where nothing is counted."""
     base, head = page.analysis.base_score, page.analysis.head_score
     if base.counted or head.counted:
-        yield f"{page.target} parity of the changed packages: {base.percent} % → {head.percent} %"
+        yield f"{page.target} parity of the changed packages: {base.percent}% → {head.percent}%"

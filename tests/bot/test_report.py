@@ -375,4 +375,4 @@ def test_annotations_say_how_to_fix_and_how_to_accept() -> None:
 def test_parity_is_left_out_where_nothing_is_counted() -> None:
     known = replace(analysis(), base_score=Score(), head_score=Score())
     assert "parity of" not in render(known, REPO).check.summary
-    assert "65.0 % → 55.0 %" in render(analysis(), REPO).check.summary
+    assert "65.0% → 55.0%" in render(analysis(), REPO).check.summary
