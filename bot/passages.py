@@ -155,7 +155,7 @@ def _verdict(analysis: Analysis) -> str:
     if found.losses and found.gains:
         return "mixed"
     if found.losses:
-        return "regressed" if found.losses[0].level is Level.REGRESSION else "falls behind"
+        return "regressed" if any(f.level is Level.REGRESSION for f in found.losses) else "falls behind"
     if found.gains:
         return "improved"
     if found.accepted:
