@@ -19,7 +19,7 @@ from bot.ids import Repo
 from bot.markdown import MAX_MESSAGE, MAX_NAME, code, plain, visible
 from bot.passages import BUDGET
 from bot.repo_config import Problem, RepoConfig
-from bot.report import Report, internal_error, render, unreadable_source
+from bot.report import Report, internal_error, not_checked, render
 from bot.workflow import workflow_commands
 from tests.bot.injection import INJECTIONS
 from tests.bot.rendered import OURS, references, rendered
@@ -120,7 +120,7 @@ def test_annotations_and_title_are_plain(text: str) -> None:
 
 @pytest.mark.parametrize("text", INJECTIONS.values(), ids=INJECTIONS)
 def test_our_own_trouble_tells_it_as_text(text: str) -> None:
-    for report in (internal_error(text), unreadable_source(text)):
+    for report in (internal_error(text), not_checked(text)):
         _assert_harmless(report.check.summary)
 
 
