@@ -79,7 +79,7 @@ def main() -> None:
 
 def fail(message: str) -> NoReturn:
     """Say what is wrong on stderr and exit with 2."""
-    from bot.text import visible
+    from bot.markdown import visible
 
     lines = "\n".join(visible(line) for line in message.splitlines())
     _complain(lines)
@@ -124,10 +124,10 @@ def diff(
 
     from analyzer import analyze
     from bot.around import around
+    from bot.check import FAILS
     from bot.config import Actions
     from bot.excerpt import sources
     from bot.formats import show
-    from bot.report import FAILS
     from bot.source import LocalRepository
 
     source = LocalRepository(repo)
@@ -145,7 +145,7 @@ def diff(
 def _settings(source: "LocalRepository", rev: "Sha") -> "RepoConfig":
     """The repository's settings at a revision. What is wrong with them is said, and the defaults hold."""
     from bot import repo_config
-    from bot.text import visible
+    from bot.markdown import visible
 
     config = repo_config.read(source.file(rev, repo_config.PATH, repo_config.MAX_BYTES))
     for problem in config.problems:
@@ -196,9 +196,9 @@ def scan(
 
     from analyzer import scan as scan_snapshot
     from bot.cores import on_two_cores
+    from bot.markdown import visible
     from bot.output import parity_json
     from bot.source import LocalRepository
-    from bot.text import visible
 
     source = LocalRepository(repo)
     commit = source.resolve(rev)
@@ -257,9 +257,9 @@ def explain(
 
     from analyzer.explain import explain as explanations
     from analyzer.explain import suggestions
+    from bot.docs import PAGES
     from bot.excerpt import sources
     from bot.explain import show_explanation, show_page
-    from bot.report import PAGES
     from bot.source import LocalRepository
 
     console = Console(emoji=False)

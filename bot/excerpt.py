@@ -7,7 +7,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from analyzer.model import Place, Side, Snapshot
-from bot.text import visible
+from bot.markdown import visible
 
 MAX_LINES = 5
 """Lines of an excerpt: enough to see what a stub does."""

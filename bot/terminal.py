@@ -8,7 +8,7 @@ from rich.table import Table
 from analyzer.model import Analysis, Finding, Level, Parity, Place, Score, Unreadable
 from analyzer.names import platform_name
 from bot.excerpt import Sources, show_excerpt
-from bot.text import visible
+from bot.markdown import visible
 
 MARKS = {Level.REGRESSION: "✗", Level.WARNING: "!", Level.IMPROVEMENT: "✓", Level.NOTE: "·"}
 """What stands before a finding."""

@@ -6,8 +6,8 @@ A command is a line of the log that begins with ``::``. No text of ours can begi
 from collections.abc import Iterator
 
 from analyzer.model import Analysis, Finding, Level
-from bot.report import MAX_MESSAGE, headline
-from bot.text import short, visible
+from bot.markdown import MAX_MESSAGE, short, visible
+from bot.passages import headline
 
 _COMMANDS = {Level.REGRESSION: "error", Level.WARNING: "warning", Level.IMPROVEMENT: "notice"}
 
