@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from bot.demo.sample import commit, git, make_repository
 
-COMMANDS = ("diff", "scan", "files", "explain", "blame", "demo", "serve", "worker")
+COMMANDS = ("diff", "scan", "files", "explain", "blame", "demo", "setup", "serve", "worker", "doctor")
 REAL = 'package vol\n\nimport "os"\n\nfunc Free(name string) error {\n\treturn os.Remove(name)\n}\n'
 STUB = "package vol\n\nfunc Free(name string) error {\n\treturn nil\n}\n"
 HOSTILE = 'x\n\x1b[31m"red"\u202e'
@@ -84,8 +84,13 @@ SCAN = _object(
 def run(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     """The console script, as installed."""
     command = [str(Path(sys.executable).with_name("winparity")), *words]
-    known = {"PATH": os.environ["PATH"], "COLUMNS": "120", "WINPARITY_CACHE": "off", **environment}
-    return subprocess.run(command, capture_output=True, text=True, env=known, cwd=cwd, check=False)
+    known = {
+        "PATH": os.environ["PATH"],
+        "COLUMNS": "120",
+        "WINPARITY_CACHE": "off",
+        "WINPARITY_ENV_FILE": "/nowhere/.env",
+    }
+    return subprocess.run(command, capture_output=True, text=True, env=known | environment, cwd=cwd, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -313,8 +318,12 @@ def test_a_scan_says_what_accepts_nothing_any_more(sample: Path) -> None:
         (("no-such-command",), ("no-such-command",)),
         (("demo", "main"), ("--repo",)),
         (("demo", "--repo", "/nowhere", "a", "b"), ("/nowhere",)),
-        (("serve",), ("WINPARITY_APP_ID", "WINPARITY_WEBHOOK_SECRET")),
-        (("worker",), ("WINPARITY_APP_ID",)),
+        (("worker",), ("WINPARITY_APP_ID", "WINPARITY_WEBHOOK_SECRET", "winparity setup")),
+        (("serve",), ("there is no app yet", "/nowhere/.env cannot be written", "winparity setup")),
+        (("setup", "--url", "http://wp.example.com"), ("https://",)),
+        (("setup", "--org", "a b"), ("organisation",)),
+        (("setup", "--env-file", "/nowhere/.env"), ("/nowhere/.env", "cannot be written")),
+        (("doctor", "--format", "pdf"), ("pdf", "json")),
     ],
     ids=" ".join,
 )
