@@ -319,11 +319,11 @@ def _check(page: _Page) -> Check:
 
 def _mistakes(page: _Page, most: int) -> list[str]:
     """What is wrong with the repository's settings, at the base and in the pull request."""
-    file = code(repo_config.PATH)
+    file, edited = code(page.config.file), code(repo_config.PATH)
     parts = []
     for problems, words in (
         (page.config.problems, f"**{file} is not as it should be**, so the defaults hold:"),
-        (page.edited, f"**{file} as this pull request has it is not as it should be**; the defaults would hold:"),
+        (page.edited, f"**{edited} as this pull request has it is not as it should be**; the defaults would hold:"),
     ):
         if problems:
             parts += [words, "\n".join(f"- {plain(str(problem))}" for problem in problems[:most])]

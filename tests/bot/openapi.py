@@ -64,6 +64,7 @@ ALWAYS = {301, 304, 307, 401, 403, 404, 429, 500, 502, 503}
 USED = {
     "/app/installations/{installation_id}/access_tokens": ["post"],
     "/repos/{owner}/{repo}/pulls/{pull_number}": ["get"],
+    "/repos/{owner}/{repo}/contents/{path}": ["get"],
     "/repos/{owner}/{repo}/compare/{basehead}": ["get"],
     "/repos/{owner}/{repo}/issues/{issue_number}/comments": ["get", "post"],
     "/repos/{owner}/{repo}/issues/comments/{comment_id}": ["patch", "delete"],
@@ -187,7 +188,9 @@ class Judge:
         strict = {"components": {"schemas": copy.deepcopy(self.known["components"]["schemas"])}}
         self._requests = _prepared(strict, partial=False)
         self._answers = _prepared(copy.deepcopy(strict), partial=True)
-        self._patterns = [(re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), path) for path in known["paths"]]
+        self._patterns = [
+            (re.compile(re.sub(r"\{\w+\}", "[^/]+", path.replace("{path}", ".+"))), path) for path in known["paths"]
+        ]
 
     def __call__(self, call: Call) -> list[str]:
         path = next((path for pattern, path in self._patterns if pattern.fullmatch(call.path)), None)
