@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 from bot.ids import Repo
 
@@ -15,6 +16,7 @@ Comment = Literal["never", "regressions", "findings", "always"]
 # GitHub's own cap on a webhook payload.
 MAX_BODY_BYTES = 25 * 1024 * 1024
 MAX_PORT = 65_535
+DEFAULT_SERVER = "https://github.com"
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
@@ -75,8 +77,12 @@ SETTINGS = (
     Setting("WINPARITY_JOB_MEMORY", "2048", "MiB that one comparison may need; what needs more is not checked."),
     Setting("WINPARITY_COMMENT", "findings", "When to comment: `never`, `regressions`, `findings` or `always`."),
     Setting("WINPARITY_LOG", "console", "Log format: `console` or `json`."),
-    Setting("WINPARITY_GITHUB_API_URL", "https://api.github.com", "GitHub's API; change it for GitHub Enterprise."),
-    Setting("WINPARITY_GITHUB_URL", "https://github.com", "Where repositories are cloned from."),
+    Setting(
+        "WINPARITY_GITHUB_API_URL",
+        "https://api.github.com",
+        "GitHub's API; for another `WINPARITY_GITHUB_URL` it follows from that.",
+    ),
+    Setting("WINPARITY_GITHUB_URL", "https://github.com", "GitHub, or a GitHub Enterprise Server: for git and links."),
     Setting("WINPARITY_WRITE_SPACING", "1.0", "Seconds between two writes to GitHub; GitHub asks for at least one."),
 )
 """Every variable that is read; a test compares the README with it."""
@@ -129,7 +135,7 @@ class Settings:
             reader.number("WINPARITY_JOB_MEMORY", int, least=256),
             comment,  # type: ignore[arg-type] # choice() returns one of the words given
             log,  # type: ignore[arg-type] # likewise
-            reader.url("WINPARITY_GITHUB_API_URL"),
+            reader.api_url(),
             reader.url("WINPARITY_GITHUB_URL"),
             reader.number("WINPARITY_WRITE_SPACING", float, least=0),
         )
@@ -149,7 +155,7 @@ class Actions:
     """
 
     repo: Repo | None = None
-    server: str = "https://github.com"
+    server: str = DEFAULT_SERVER
     summary: Path | None = None
 
     @classmethod
@@ -162,8 +168,22 @@ class Actions:
         server = environ.get("GITHUB_SERVER_URL", "")
         summary = environ.get("GITHUB_STEP_SUMMARY", "")
         return cls(
-            repo, server if server.startswith("https://") else "https://github.com", Path(summary) if summary else None
+            repo,
+            server.rstrip("/") if server.startswith(("https://", "http://")) else DEFAULT_SERVER,
+            Path(summary) if summary else None,
         )
+
+
+def api_url_for(server: str) -> str:
+    """The address of a server's API (docs: "Getting started with the REST API" of each kind of server).
+
+    Args:
+        server: the base of the pages that people see.
+    """
+    parts = urlsplit(server)
+    if server == DEFAULT_SERVER or (parts.hostname or "").endswith(".ghe.com"):
+        return f"{parts.scheme}://api.{parts.netloc}"
+    return f"{server}/api/v3"
 
 
 def default_data_dir(environ: Mapping[str, str]) -> Path:
@@ -234,6 +254,11 @@ class _Reader:
         if not value.startswith(("https://", "http://")):
             self.problems.append(f"{name} is {value[:100]!r}; it must start with https://")
         return value
+
+    def api_url(self) -> str:
+        if not self._environ.get("WINPARITY_GITHUB_API_URL") and self._environ.get("WINPARITY_GITHUB_URL"):
+            return api_url_for(self._environ["WINPARITY_GITHUB_URL"].rstrip("/"))
+        return self.url("WINPARITY_GITHUB_API_URL")
 
     def redis_url(self) -> Secret | None:
         value = self._environ.get("REDIS_URL")
