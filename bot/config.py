@@ -174,6 +174,37 @@ class Actions:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Which GitHub the command line asks, and as whom.
+
+    Attributes:
+        server: the base of pages and clones.
+        api_url: of its API.
+        token: a person's, or empty.
+    """
+
+    server: str = DEFAULT_SERVER
+    api_url: str = "https://api.github.com"
+    token: Secret = field(default_factory=lambda: Secret(""))
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Access":
+        """Read WINPARITY_GITHUB_URL, WINPARITY_GITHUB_API_URL, and the token as GitHub's own tools call it.
+
+        Raises:
+            ConfigError: one of them is wrong.
+        """
+        reader = _Reader(environ)
+        server, api_url = reader.url("WINPARITY_GITHUB_URL"), reader.api_url()
+        token = (environ.get("GITHUB_TOKEN") or environ.get("GH_TOKEN") or "").strip()
+        if not (token.isascii() and token.isprintable() and " " not in token):
+            reader.problems.append("GITHUB_TOKEN, or GH_TOKEN, is no token")
+        if reader.problems:
+            raise ConfigError("\n".join(reader.problems))
+        return cls(server, api_url, Secret(token))
+
+
 def api_url_for(server: str) -> str:
     """The address of a server's API (docs: "Getting started with the REST API" of each kind of server).
 
