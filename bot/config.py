@@ -152,11 +152,13 @@ class Actions:
         repo: whose workflow it is; None outside Actions.
         server: the base of links.
         summary: the file whose Markdown GitHub shows beside the job.
+        output: the file of the step's outputs.
     """
 
     repo: Repo | None = None
     server: str = DEFAULT_SERVER
     summary: Path | None = None
+    output: Path | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Actions":
@@ -166,11 +168,12 @@ class Actions:
         except ValueError:
             repo = None
         server = environ.get("GITHUB_SERVER_URL", "")
-        summary = environ.get("GITHUB_STEP_SUMMARY", "")
+        summary, output = environ.get("GITHUB_STEP_SUMMARY", ""), environ.get("GITHUB_OUTPUT", "")
         return cls(
             repo,
             server.rstrip("/") if server.startswith(("https://", "http://")) else DEFAULT_SERVER,
             Path(summary) if summary else None,
+            Path(output) if output else None,
         )
 
 

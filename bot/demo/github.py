@@ -294,9 +294,10 @@ class StandIn:
         ]
 
     def _git_routes(self) -> list[web.RouteDef]:
+        repo = r"/{owner}/{name:[^/]+?}{suffix:(?:\.git)?}"
         return [
-            web.get("/{owner}/{name}.git/info/refs", self._git_refs),
-            web.post("/{owner}/{name}.git/git-upload-pack", self._git_upload_pack),
+            web.get(repo + "/info/refs", self._git_refs),
+            web.post(repo + "/git-upload-pack", self._git_upload_pack),
         ]
 
     # What every request goes through.
@@ -662,7 +663,7 @@ def _credential(request: web.Request) -> str:
 
 
 def _is_git(request: web.Request) -> bool:
-    return request.path.endswith((".git/info/refs", ".git/git-upload-pack"))
+    return request.path.endswith(("/info/refs", "/git-upload-pack"))
 
 
 def _covers(granted: Json, wanted: Json) -> bool:
