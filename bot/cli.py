@@ -205,6 +205,33 @@ def pr(
         fail(str(error))
 
 
+@app.command()
+def hook(
+    repo: RepoOption = Path(),
+    base: Annotated[
+        str, typer.Option(metavar="REV", help="What to compare with.", show_default="the remote's default branch")
+    ] = "",
+    fail_on: Annotated[
+        FailOn | None,
+        typer.Option(help="Exit with 1 from this level on.", show_default="what the repository says, or regression"),
+    ] = None,
+) -> None:
+    """What Windows users gain or lose by what is about to be pushed: the hook of pre-commit.
+
+    It compares as a pull request would: the branch as a whole with the default branch of the remote `upstream`, or of the
+    one that is pushed to. By hand it judges HEAD.
+
+    Example: `winparity hook --base origin/release-1.0`.
+    """
+    from bot.config import Actions, PreCommit
+    from bot.hook import pushed
+    from bot.source import LocalRepository
+
+    source = LocalRepository(repo)
+    before, head = pushed(source, PreCommit.from_env(), base)
+    _compare(source, before, head, _settings(source, before), DiffFormat.TERMINAL, fail_on, Actions.from_env())
+
+
 def _settings(source: "LocalRepository", rev: "Sha") -> "RepoConfig":
     """The repository's settings at a revision. What is wrong with them is said, and the defaults hold."""
     from bot import repo_config

@@ -178,6 +178,26 @@ class Actions:
 
 
 @dataclass(frozen=True, slots=True)
+class PreCommit:
+    """What pre-commit tells a hook (its docs: "pre-push").
+
+    Attributes:
+        from_ref: what the remote has of the branch that is pushed, or ``--from-ref``.
+        to_ref: what is pushed, or ``--to-ref``.
+        remote: the remote's name; empty when nothing is being pushed.
+    """
+
+    from_ref: str = ""
+    to_ref: str = ""
+    remote: str = ""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "PreCommit":
+        """Read what there is."""
+        return cls(*(environ.get(f"PRE_COMMIT_{name}", "") for name in ("FROM_REF", "TO_REF", "REMOTE_NAME")))
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """Which GitHub the command line asks, and as whom.
 
