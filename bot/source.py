@@ -64,7 +64,8 @@ def _git(
     inherited: Iterable[int] = (),
 ) -> subprocess.CompletedProcess[bytes]:
     """Run git without any of the user's or the system's configuration, and without asking anybody anything."""
-    keep = ("PATH", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE")
+    keep = ("PATH", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+    keep += ("SSL_CERT_FILE", "GIT_SSL_CAINFO")
     environment = {name: os.environ[name] for name in keep if name in os.environ} | {
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
