@@ -1,6 +1,9 @@
 """What people copy into their CI: each file by its published schema, and what keeps strangers out of it."""
 
+import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +11,9 @@ from typing import Any
 
 import pytest
 import yaml
+
+from bot.sarif import sarif
+from tests.bot.shapes import LOSS, analysis
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
@@ -79,3 +85,38 @@ def test_the_page_names_every_input_and_output() -> None:
     known = yaml.safe_load(ACTION)
     rows = re.findall(r"^\| `([\w-]+)` \|", PAGE, re.MULTILINE)
     assert rows == [*known["inputs"], *known["outputs"]]
+
+
+SHA = "a" * 40
+BRANCH = "x;touch pwned&head=other:main"
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="no jq here; GitHub's Ubuntu has it")
+@pytest.mark.parametrize(("head", "number"), [(SHA, "7"), ("b" * 40, "")])
+def test_the_second_workflow_asks_github_which_pull_request_it_was(tmp_path: Path, head: str, number: str) -> None:
+    [script] = [step["run"] for step in _steps(WORKFLOWS[-1]) if step.get("id") == "pull"]
+    pulls = [{"number": 6, "head": {"sha": "c" * 40}}, {"number": 7, "head": {"sha": head}}]
+    gh = tmp_path / "gh"
+    gh.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > {tmp_path}/asked\necho '{json.dumps(pulls)}'\n")
+    gh.chmod(0o755)
+    known = {"REPO": "example/berth", "OWNER": "contributor", "BRANCH": BRANCH, "SHA": SHA}
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "GITHUB_OUTPUT": str(tmp_path / "output"), **known}
+    subprocess.run(["bash", "-e", "-o", "pipefail", "-c", script], cwd=tmp_path, env=environment, check=True)
+    assert (tmp_path / "output").read_text() == f"number={number}\n"
+    assert f"head=contributor:{BRANCH}" in (tmp_path / "asked").read_text().splitlines(), "it is one argument"
+    assert not (tmp_path / "pwned").exists()
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="no jq here; GitHub's Ubuntu has it")
+@pytest.mark.parametrize(
+    ("runs", "code"),
+    [([sarif(analysis(LOSS))["runs"][0]], 0), ([], 1), ([{"tool": {"driver": {"name": "CodeQL"}}}], 1)],
+    ids=["ours", "none", "another tool's"],
+)
+def test_the_second_workflow_takes_winparitys_findings_only(tmp_path: Path, runs: list[Any], code: int) -> None:
+    [script] = [step["run"] for step in _steps(WORKFLOWS[-1]) if "jq --exit-status" in step.get("run", "")]
+    (tmp_path / "winparity").mkdir()
+    (tmp_path / "winparity" / "winparity.sarif").write_text(json.dumps({"runs": runs}), encoding="utf-8")
+    environment = {"PATH": os.environ["PATH"], "RUNNER_TEMP": str(tmp_path)}
+    done = subprocess.run(["bash", "-e", "-c", script], env=environment, capture_output=True, check=False)
+    assert done.returncode == code
