@@ -10,10 +10,8 @@ from bot.demo.github import PullState, StandIn
 from bot.github import Installation
 from bot.report import MARKER
 from tests.bot.conftest import APP_ID, NAME, WEBHOOK_SECRET, Keys
+from tests.bot.line import LOST, LOST_MORE, Line
 from tests.bot.openapi import Judge
-from tests.bot.test_line import LOST, LOST_MORE, Line, line
-
-__all__ = ["line"]
 
 ENTERPRISE = {"X-GitHub-Enterprise-Host": "ghe.example.com", "X-GitHub-Enterprise-Version": "3.17.0"}
 

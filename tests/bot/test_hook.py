@@ -12,8 +12,9 @@ import yaml
 from bot.config import PreCommit
 from bot.demo.sample import commit, git
 from bot.hook import pushed
+from bot.repo_config import PATH as SETTINGS
 from bot.source import LocalRepository, SourceError
-from tests.bot.test_line import BASE, HARMLESS, LOST, SETTINGS, Tree
+from tests.bot.line import BASE, HARMLESS, LOST, Tree
 
 ROOT = Path(__file__).parents[2]
 HOOKS: list[dict[str, Any]] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))

@@ -17,9 +17,10 @@ from bot.demo.github import RepositoryState, StandIn
 from bot.demo.sample import commit, git
 from bot.ids import Repo
 from bot.pr import PullError, address, clones, sides
+from bot.repo_config import PATH as SETTINGS
 from bot.source import LocalRepository, UnreachableError
 from tests.bot.conftest import NAME
-from tests.bot.test_line import BASE, LOST, SETTINGS
+from tests.bot.line import BASE, LOST
 
 ROOT = Path(__file__).parents[2]
 PULL = "GET /repos/example/berth/pulls"
