@@ -185,7 +185,7 @@ def test_the_result_and_nothing_else_is_on_stdout(
         assert "](https://ghe.example/example/berth/blob/" in said.out
     if form == "github":
         assert (tmp_path / "summary.md").read_text().count("<!-- winparity -->") == 2
-        assert (tmp_path / "output").read_text() == "verdict=mixed\nfindings=2\ncomplete=true\n" * 2
+        assert (tmp_path / "output").read_text() == "verdict=mixed\nfindings=4\ncomplete=true\n" * 2
 
 
 def test_a_summary_that_cannot_be_written_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

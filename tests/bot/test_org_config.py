@@ -1,17 +1,21 @@
 """What an organisation says for its repositories: where it is read, how long it holds, and what it costs."""
 
 import asyncio
+import json
 import shutil
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from bot.demo.github import RepositoryState, StandIn
+from bot.demo.github import PullState, RepositoryState, StandIn
 from bot.demo.sample import commit, git
+from bot.events import Event, GroupEvent, PullEvent, decode, encode
 from bot.github import BusyError, GitHub, RefusedError
 from bot.ids import Repo
 from bot.org_config import KEPT, OrgConfigs
 from bot.repo_config import MAX_BYTES, PATH, RepoConfig
+from bot.webhook import parse
 from tests.bot.conftest import INSTALLATION, NAME, Template
 
 CONTENT = "/repos/example/.github/contents/.github/winparity.yml"
@@ -179,3 +183,19 @@ async def test_two_owners_are_two_files(
     assert (await _of(orgs, "Somebody/Else", 8)).fail_on == "regression"
     assert (await _of(orgs)).fail_on == "never"
     assert "GET /repos/somebody/.github/contents/.github/winparity.yml" in asked
+
+
+@pytest.mark.parametrize("public", [True, False])
+def test_an_event_tells_whether_the_repository_is_private(
+    standin: StandIn, repository: RepositoryState, pull: PullState, *, public: bool
+) -> None:
+    repository.public = public
+    group = {"head_sha": "a" * 40, "base_sha": "b" * 40}
+    for event, payload in (
+        ("merge_group", standin.event(NAME, action="checks_requested", merge_group=group)),
+        ("pull_request", standin.payload("opened", NAME, pull.number)),
+    ):
+        found = decode(encode(cast("Event", parse(event, "a delivery", json.dumps(payload).encode()))))
+        told = found if isinstance(found, GroupEvent) else cast("PullEvent", found).pull
+        assert told is not None
+        assert told.private is not public
