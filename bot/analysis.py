@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from concurrent.futures import BrokenExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -36,6 +36,10 @@ _GIVES_UP = {-signal.SIGABRT, -signal.SIGSEGV, -getattr(signal, "SIGBUS", 7)}
 
 class LimitError(Exception):
     """A comparison took more time or memory than one may."""
+
+
+class NoSettingsError(Exception):
+    """The base has no settings, and the task does not say what holds then."""
 
 
 class DiedError(Exception):
@@ -68,12 +72,14 @@ class Task:
         base: a commit.
         head: the commit that is compared with it.
         number: the pull request that the head may be fetched by; 0 when it is none's.
+        otherwise: the settings where the base has none; None when they are not known yet.
     """
 
     repo: Repo
     base: Sha
     head: Sha
     number: int = 0
+    otherwise: RepoConfig | None = field(default_factory=RepoConfig)
 
 
 class Analyst:
@@ -111,6 +117,7 @@ class Analyst:
         Raises:
             LimitError: it took too much time or memory.
             bot.source.SourceError: git cannot give the source.
+            NoSettingsError: what holds is not known; the source is here now.
             DiedError: the child was killed; another try may succeed.
         """
         given = (_Places.of(self._settings), task, token)
@@ -169,7 +176,9 @@ def _compare(places: _Places, task: Task, token: str) -> Found:
     mirror = Mirror(Path(places.data_dir) / "mirrors", task.repo, places.git_url, token)
     mirror.fetch(task.base, task.head, task.number)
     before, after = (mirror.file(rev, repo_config.PATH, repo_config.MAX_BYTES) for rev in (task.base, task.head))
-    config = repo_config.read(before)
+    if before is None and task.otherwise is None:
+        raise NoSettingsError
+    config = task.otherwise if before is None and task.otherwise is not None else repo_config.read(before)
     edited = repo_config.read(after).problems if after != before else ()
     options = config.options(datetime.now(UTC).date(), _reader(places))
     snapshots = mirror.snapshots(task.base, task.head)

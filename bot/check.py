@@ -116,10 +116,10 @@ def _in_a_sentence(page: Page) -> str:
 
 def _mistakes(page: Page, most: int) -> Iterable[str]:
     """What is wrong with the repository's settings, at the base and in the pull request."""
-    file = code(repo_config.PATH)
+    file, edited = code(page.config.file), code(repo_config.PATH)
     for problems, words in (
         (page.config.problems, f"**{file} is not as it should be**, so the defaults hold:"),
-        (page.edited, f"**{file} as this pull request has it is not as it should be**; the defaults would hold:"),
+        (page.edited, f"**{edited} as this pull request has it is not as it should be**; the defaults would hold:"),
     ):
         if problems:
             yield words

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import get_args
 
 from bot import report
-from bot.analysis import Found, LimitError, Task
+from bot.analysis import Found, LimitError, NoSettingsError, Task
 from bot.check import CHECK_NAME
 from bot.config import Comment, Settings
 from bot.events import GroupEvent, PullEvent, SuiteEvent, about, again
@@ -61,15 +61,21 @@ async def check_pull(line: Line, event: PullEvent, hold: Hold) -> str:
 
 async def _check(line: Line, github: Installation, event: PullEvent, pull: Pull, hold: Hold) -> Published:
     base = await github.merge_base(pull.base, pull.head)
-    found = await _compare(line, github, base, pull.head, event.number)
+    found = await _compare(line, github, base, pull.head, event.number, private=pull.private)
     wanted = found if isinstance(found, Report) else _report(found, line.settings, github.repo, pull)
     return await _publish(line, event, pull, wanted, hold)
 
 
-async def _compare(line: Line, github: Installation, base: Sha, head: Sha, number: int) -> Found | Report:
+async def _compare(
+    line: Line, github: Installation, base: Sha, head: Sha, number: int, *, private: bool
+) -> Found | Report:
     """What differs for the platform; where that cannot be said, what to show instead."""
+    task = Task(github.repo, base, head, number, otherwise=None)
     try:
-        return await line.analyst.compare(Task(github.repo, base, head, number), await github.token())
+        with contextlib.suppress(NoSettingsError):
+            return await line.analyst.compare(task, await github.token())
+        task = replace(task, otherwise=await line.orgs.of(github, private=private))
+        return await line.analyst.compare(task, await github.token())
     except MovedError:
         raise
     except UnreachableError as error:
@@ -143,7 +149,7 @@ async def check_group(line: Line, event: GroupEvent, hold: Hold) -> str:
     """
     github = line.github.installation(event.installation, event.repo)
     try:
-        found = await _compare(line, github, event.base, event.head, event.number)
+        found = await _compare(line, github, event.base, event.head, event.number, private=event.private)
     except MovedError as reason:
         raise SupersededError(str(reason)) from None
     if isinstance(found, Found):

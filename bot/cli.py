@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from analyzer.model import Options, Share
+    from bot.config import Actions
     from bot.facts import FactsStore
     from bot.ids import Sha
     from bot.repo_config import RepoConfig
@@ -94,6 +95,14 @@ def _complain(text: str) -> None:
     Console(stderr=True, emoji=False).print(f"[bold red]winparity:[/] {escape(text)}", highlight=False, soft_wrap=True)
 
 
+def _note(text: str) -> None:
+    """What is being done, for those who wait."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    Console(stderr=True, emoji=False).print(f"[dim]{escape(text)}[/]", highlight=False, soft_wrap=True)
+
+
 @app.command()
 def diff(
     base: Annotated[str, typer.Argument(metavar="BASE", help="The revision to compare with, such as origin/main.")],
@@ -120,39 +129,127 @@ def diff(
 
     Exit codes: 0 nothing at or above the fail level, 1 findings, 2 usage or unreadable input.
     """
-    from rich.console import Console
-
-    from analyzer import analyze
-    from bot.around import around
-    from bot.check import FAILS
     from bot.config import Actions
-    from bot.excerpt import sources
-    from bot.formats import show
     from bot.source import LocalRepository
 
     source = LocalRepository(repo)
     old, new = source.resolve(base), source.resolve(head)
     before = source.merge_base(old, new) if merge_base else old
-    config = _settings(source, before)
-    snapshots = source.snapshots(before, new)
+    _compare(source, before, new, _settings(source, before), format, fail_on, Actions.from_env())
+
+
+def _compare(
+    source: "LocalRepository",
+    base: "Sha",
+    head: "Sha",
+    config: "RepoConfig",
+    form: DiffFormat,
+    fail_on: FailOn | None,
+    actions: "Actions",
+) -> NoReturn:
+    """Show what differs, and exit with what it means."""
+    from rich.console import Console
+
+    from analyzer import analyze
+    from bot.around import around
+    from bot.check import FAILS
+    from bot.excerpt import sources
+    from bot.formats import show
+
+    snapshots = source.snapshots(base, head)
     options = config.options(_today(), _reader())
     analysis = analyze(*snapshots, options, around(source, *snapshots, options))
-    show(analysis, format.value, Console(emoji=False), sources(*snapshots), config=config, actions=Actions.from_env())
+    show(analysis, form.value, Console(emoji=False), sources(*snapshots), config=config, actions=actions)
     bad = FAILS[fail_on.value if fail_on else config.fail_on]
     raise typer.Exit(int(any(finding.level in bad for finding in analysis.findings)))
+
+
+@app.command()
+def pr(
+    pull: Annotated[str, typer.Argument(metavar="URL", help="The pull request's address, or OWNER/NAME#123.")],
+    repo: Annotated[
+        Path | None, typer.Option("--repo", metavar="PATH", help="A clone that has both sides: then none is fetched.")
+    ] = None,
+    format: Annotated[DiffFormat, typer.Option(help="What to print.")] = DiffFormat.TERMINAL,  # noqa: A002 - the option's name
+    fail_on: Annotated[
+        FailOn | None,
+        typer.Option(help="Exit with 1 from this level on.", show_default="what the repository says, or regression"),
+    ] = None,
+) -> None:
+    """What Windows users gain or lose by a pull request on GitHub. It writes nothing there.
+
+    Examples: `winparity pr https://github.com/moby/moby/pull/12345`, `winparity pr moby/moby#12345 --format json`.
+
+    GITHUB_TOKEN, or GH_TOKEN, is used where it is set; public repositories need none. For a GitHub Enterprise Server set
+    WINPARITY_GITHUB_URL to its address.
+
+    Exit codes: 0 nothing at or above the fail level, 1 findings, 2 usage or unreadable input.
+    """
+    import asyncio
+    from dataclasses import replace
+
+    from bot.config import Access, Actions, ConfigError, cache_folder
+    from bot.pr import PullError, address, clones, sides
+    from bot.source import LocalRepository
+
+    try:
+        access = Access.from_env()
+        owner_name, number = address(pull, access.server)
+        with clones(cache_folder()) as folder:
+            where = folder if repo is None else LocalRepository(repo)
+            found = asyncio.run(sides(access, owner_name, number, where, _note))
+            _tell_problems(found.config, found.base)
+            actions = replace(Actions.from_env(), repo=owner_name, server=access.server)
+            _compare(found.source, found.base, found.head, found.config, format, fail_on, actions)
+    except (ConfigError, PullError) as error:
+        fail(str(error))
+
+
+@app.command()
+def hook(
+    repo: RepoOption = Path(),
+    base: Annotated[
+        str, typer.Option(metavar="REV", help="What to compare with.", show_default="the remote's default branch")
+    ] = "",
+    fail_on: Annotated[
+        FailOn | None,
+        typer.Option(help="Exit with 1 from this level on.", show_default="what the repository says, or regression"),
+    ] = None,
+) -> None:
+    """What Windows users gain or lose by what is about to be pushed: the hook of pre-commit.
+
+    It compares as a pull request would: the branch as a whole with the default branch of the remote `upstream`, or of the
+    one that is pushed to. By hand it judges HEAD.
+
+    Example: `winparity hook --base origin/release-1.0`.
+    """
+    from bot.config import Actions, PreCommit
+    from bot.hook import pushed
+    from bot.source import LocalRepository
+
+    source = LocalRepository(repo)
+    before, head = pushed(source, PreCommit.from_env(), base)
+    _compare(source, before, head, _settings(source, before), DiffFormat.TERMINAL, fail_on, Actions.from_env())
 
 
 def _settings(source: "LocalRepository", rev: "Sha") -> "RepoConfig":
     """The repository's settings at a revision. What is wrong with them is said, and the defaults hold."""
     from bot import repo_config
-    from bot.markdown import visible
 
     config = repo_config.read(source.file(rev, repo_config.PATH, repo_config.MAX_BYTES))
+    _tell_problems(config, rev)
+    return config
+
+
+def _tell_problems(config: "RepoConfig", rev: "Sha") -> None:
+    from bot.markdown import visible
+    from bot.repo_config import PATH
+
+    where = f"{config.file} at {rev[:12]}" if config.file == PATH else config.file
     for problem in config.problems:
-        _complain(visible(f"{repo_config.PATH} at {rev[:12]}, {problem}"))
+        _complain(visible(f"{where}, {problem}"))
     if config.problems:
         _complain("so the defaults hold")
-    return config
 
 
 def _reader(share: "Share | None" = None) -> "FactsStore":

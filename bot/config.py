@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 from bot.ids import Repo
 
@@ -15,6 +16,7 @@ Comment = Literal["never", "regressions", "findings", "always"]
 # GitHub's own cap on a webhook payload.
 MAX_BODY_BYTES = 25 * 1024 * 1024
 MAX_PORT = 65_535
+DEFAULT_SERVER = "https://github.com"
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 _KEYS = ("WINPARITY_PRIVATE_KEY", "WINPARITY_PRIVATE_KEY_FILE")
 CREDENTIALS = ("WINPARITY_APP_ID", *_KEYS, "WINPARITY_WEBHOOK_SECRET")
@@ -81,8 +83,12 @@ SETTINGS = (
     Setting("WINPARITY_JOB_MEMORY", "2048", "MiB that one comparison may need; what needs more is not checked."),
     Setting("WINPARITY_COMMENT", "findings", "When to comment: `never`, `regressions`, `findings` or `always`."),
     Setting("WINPARITY_LOG", "console", "Log format: `console` or `json`."),
-    Setting("WINPARITY_GITHUB_API_URL", "https://api.github.com", "GitHub's API; change it for GitHub Enterprise."),
-    Setting("WINPARITY_GITHUB_URL", "https://github.com", "Where repositories are cloned from."),
+    Setting(
+        "WINPARITY_GITHUB_API_URL",
+        "https://api.github.com",
+        "GitHub's API; for another `WINPARITY_GITHUB_URL` it follows from that.",
+    ),
+    Setting("WINPARITY_GITHUB_URL", "https://github.com", "GitHub, or a GitHub Enterprise Server: for git and links."),
     Setting("WINPARITY_WRITE_SPACING", "1.0", "Seconds between two writes to GitHub; GitHub asks for at least one."),
 )
 """Every variable that is read; a test compares the README with it."""
@@ -135,7 +141,7 @@ class Settings:
             reader.number("WINPARITY_JOB_MEMORY", int, least=256),
             comment,  # type: ignore[arg-type] # choice() returns one of the words given
             log,  # type: ignore[arg-type] # likewise
-            reader.url("WINPARITY_GITHUB_API_URL"),
+            reader.api_url(),
             reader.url("WINPARITY_GITHUB_URL"),
             reader.number("WINPARITY_WRITE_SPACING", float, least=0),
         )
@@ -188,11 +194,13 @@ class Actions:
         repo: whose workflow it is; None outside Actions.
         server: the base of links.
         summary: the file whose Markdown GitHub shows beside the job.
+        output: the file of the step's outputs.
     """
 
     repo: Repo | None = None
-    server: str = "https://github.com"
+    server: str = DEFAULT_SERVER
     summary: Path | None = None
+    output: Path | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Actions":
@@ -202,9 +210,12 @@ class Actions:
         except ValueError:
             repo = None
         server = environ.get("GITHUB_SERVER_URL", "")
-        summary = environ.get("GITHUB_STEP_SUMMARY", "")
+        summary, output = environ.get("GITHUB_STEP_SUMMARY", ""), environ.get("GITHUB_OUTPUT", "")
         return cls(
-            repo, server if server.startswith("https://") else "https://github.com", Path(summary) if summary else None
+            repo,
+            server.rstrip("/") if server.startswith(("https://", "http://")) else DEFAULT_SERVER,
+            Path(summary) if summary else None,
+            Path(output) if output else None,
         )
 
 
@@ -236,6 +247,69 @@ def environment(environ: Mapping[str, str] = os.environ, file: Path | None = Non
 def credentials(environ: Mapping[str, str] = os.environ) -> list[str]:
     """Which credentials are set, by name. With none there is no app yet; with some, others may be missing by mistake."""
     return [name for name in CREDENTIALS if environ.get(name)]
+
+
+@dataclass(frozen=True, slots=True)
+class PreCommit:
+    """What pre-commit tells a hook (its docs: "pre-push").
+
+    Attributes:
+        from_ref: what the remote has of the branch that is pushed, or ``--from-ref``.
+        to_ref: what is pushed, or ``--to-ref``.
+        remote: the remote's name; empty when nothing is being pushed.
+    """
+
+    from_ref: str = ""
+    to_ref: str = ""
+    remote: str = ""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "PreCommit":
+        """Read what there is."""
+        return cls(*(environ.get(f"PRE_COMMIT_{name}", "") for name in ("FROM_REF", "TO_REF", "REMOTE_NAME")))
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Which GitHub the command line asks, and as whom.
+
+    Attributes:
+        server: the base of pages and clones.
+        api_url: of its API.
+        token: a person's, or empty.
+    """
+
+    server: str = DEFAULT_SERVER
+    api_url: str = "https://api.github.com"
+    token: Secret = field(default_factory=lambda: Secret(""))
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Access":
+        """Read WINPARITY_GITHUB_URL, WINPARITY_GITHUB_API_URL, and the token as GitHub's own tools call it.
+
+        Raises:
+            ConfigError: one of them is wrong.
+        """
+        reader = _Reader(environ)
+        server, api_url = reader.url("WINPARITY_GITHUB_URL"), reader.api_url()
+        token = (environ.get("GITHUB_TOKEN") or environ.get("GH_TOKEN") or "").strip()
+        if not (token.isascii() and token.isprintable() and " " not in token):
+            reader.problems.append("GITHUB_TOKEN, or GH_TOKEN, is no token")
+        if reader.problems:
+            raise ConfigError("\n".join(reader.problems))
+        return cls(server, api_url, Secret(token))
+
+
+def api_url_for(server: str) -> str:
+    """The address of a server's API (docs: "Getting started with the REST API" of each kind of server).
+
+    Args:
+        server: the base of the pages that people see.
+    """
+    parts = urlsplit(server)
+    if server == DEFAULT_SERVER or (parts.hostname or "").endswith(".ghe.com"):
+        return f"{parts.scheme}://api.{parts.netloc}"
+    return f"{server}/api/v3"
 
 
 def default_data_dir(environ: Mapping[str, str]) -> Path:
@@ -306,6 +380,11 @@ class _Reader:
         if not value.startswith(("https://", "http://")):
             self.problems.append(f"{name} is {value[:100]!r}; it must start with https://")
         return value
+
+    def api_url(self) -> str:
+        if not self._environ.get("WINPARITY_GITHUB_API_URL") and self._environ.get("WINPARITY_GITHUB_URL"):
+            return api_url_for(self._environ["WINPARITY_GITHUB_URL"].rstrip("/"))
+        return self.url("WINPARITY_GITHUB_API_URL")
 
     def redis_url(self) -> Secret | None:
         value = self._environ.get("REDIS_URL")

@@ -70,6 +70,7 @@ class GroupEvent(Event, frozen=True, tag="group"):
         base: its parent, which is the branch or the group before it.
         number: of the pull request that the group was made for; 0 when the branch's name does not tell.
         again: as in `PullEvent`.
+        private: the repository is not for everybody to see.
     """
 
     repo: Repo
@@ -77,6 +78,7 @@ class GroupEvent(Event, frozen=True, tag="group"):
     base: Sha
     number: int = 0
     again: bool = False
+    private: bool = False
 
     @property
     def subject(self) -> str:

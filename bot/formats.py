@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from analyzer.model import Analysis
+from analyzer.model import Analysis, Level
 from bot.config import Actions
 from bot.excerpt import Sources
 from bot.output import analysis_json
@@ -41,6 +41,8 @@ def show(
             _write("\n".join(workflow_commands(analysis)))
             if actions.summary is not None:
                 _append(actions.summary, _markdown(analysis, config, actions))
+            if actions.output is not None:
+                _append(actions.output, _outputs(analysis))
         case _:
             show_analysis(analysis, console, sources)
 
@@ -51,13 +53,19 @@ def _markdown(analysis: Analysis, config: RepoConfig, actions: Actions) -> str:
     return report.comment or ""
 
 
+def _outputs(analysis: Analysis) -> str:
+    """What later steps may ask of this one. No text of a change is in it."""
+    found = sum(finding.level is not Level.NOTE for finding in analysis.findings)
+    return f"verdict={analysis.verdict}\nfindings={found}\ncomplete={str(analysis.complete).lower()}"
+
+
 def _append(file: Path, text: str) -> None:
-    """Add to the job's summary, which several commands of one step may share."""
+    """Add to the job's summary, or the step's outputs, which several commands of one step may share."""
     try:
-        with file.open("a", encoding="utf-8") as summary:
-            summary.write(text + "\n")
+        with file.open("a", encoding="utf-8") as shared:
+            shared.write(text + "\n")
     except OSError as error:
-        sys.stderr.write(f"winparity: cannot write the job summary: {error.strerror}\n")
+        sys.stderr.write(f"winparity: cannot write {file.name} for GitHub Actions: {error.strerror}\n")
 
 
 def _write(text: str) -> None:

@@ -1,6 +1,7 @@
 """The one door to GitHub: tokens, waiting out limits, write spacing; one typed function for each thing we ask."""
 
 import asyncio
+import binascii
 import datetime as dt
 import http
 import time
@@ -15,6 +16,7 @@ import jwt
 import msgspec
 from cachetools import LRUCache, TLRUCache
 from gidgethub.aiohttp import GitHubAPI
+from yarl import URL
 
 from bot.check import Annotation, Check
 from bot.config import Settings
@@ -81,6 +83,12 @@ class _Commit(msgspec.Struct):
     sha: str
 
 
+class _File(msgspec.Struct):
+    type: str
+    size: int = 0
+    content: str = ""
+
+
 class _Compare(msgspec.Struct):
     merge_base_commit: _Commit
 
@@ -138,7 +146,14 @@ class Api(GitHubAPI):
     async def _request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
     ) -> tuple[int, Mapping[str, str], bytes]:
-        """A moved repository is followed, but never so that a write becomes a read, as HTTP clients do on a 301."""
+        """A moved repository is followed, but never so that a write becomes a read, as HTTP clients do on a 301.
+
+        An answer's Link header names the next page. The token is for the API alone, wherever that may lead.
+        """
+        if URL(url).origin() != URL(self.base_url).origin():
+            raise RefusedError(
+                f"{method}: GitHub's answer leads to another server", http.HTTPStatus.MISDIRECTED_REQUEST
+            )
         if self._github is not None:
             self._github.requests += 1
         sent = {**headers, "x-github-api-version": API_VERSION}
@@ -326,7 +341,7 @@ class Installation:
 
     def __init__(self, github: GitHub, number: int, repo: Repo, shared: _Shared) -> None:
         self._github = github
-        self._number = number
+        self.number = number
         self._shared = shared
         self._api = github.api(shared.answers)
         self.repo = repo
@@ -334,7 +349,7 @@ class Installation:
 
     async def token(self) -> str:
         """A token for git. It is opaque and secret."""
-        return await self._github.token(self._number, self.repo)
+        return await self._github.token(self.number, self.repo)
 
     async def pull(self, number: int) -> Pull:
         """A pull request as it is now."""
@@ -344,6 +359,25 @@ class Installation:
         """The commit that GitHub compares a pull request with."""
         answer = await self._get(f"/repos/{self.repo}/compare/{base}...{head}?per_page=1")
         return Sha(msgspec.convert(answer, _Compare).merge_base_commit.sha)
+
+    async def file(self, repo: Repo, path: str, most: int) -> bytes | None:
+        """A file at a repository's default branch; None when there is none, or it is not ours to see.
+
+        Args:
+            repo: this repository, or any public one.
+            path: of the file.
+            most: bytes that are read at most; of a larger file there is one more, so that it can be told.
+        """
+        try:
+            answer = await self._get(f"/repos/{repo}/contents/{path}")
+        except RefusedError as error:
+            if error.status not in {http.HTTPStatus.FORBIDDEN, http.HTTPStatus.NOT_FOUND}:
+                raise
+            return None
+        if not isinstance(answer, dict) or answer.get("type") != "file":
+            return None
+        file = msgspec.convert(answer, _File)
+        return b" " * (most + 1) if file.size > most else binascii.a2b_base64(file.content)
 
     async def comments(self, number: int) -> list[Comment]:
         """All comments of a pull request, from all pages, oldest first."""
@@ -403,11 +437,11 @@ class Installation:
         await self._write("PATCH", f"/repos/{self.repo}/check-runs/{run}", change)
 
     async def _get(self, url: str) -> Any:
-        return await self._read(url, lambda token: self._api.getitem(url, oauth_token=token))
+        return await self._read(url, lambda token: self._api.getitem(url, oauth_token=token or None))
 
     async def _all(self, url: str, kind: type[_T], key: str | None = None) -> list[_T]:
         async def pages(token: str) -> list[Any]:
-            return [item async for item in self._api.getiter(url, oauth_token=token, iterable_key=key)]
+            return [item async for item in self._api.getiter(url, oauth_token=token or None, iterable_key=key)]
 
         return msgspec.convert(await self._read(url, pages), list[kind])  # type: ignore[valid-type] # given at run time
 
@@ -449,7 +483,7 @@ class Installation:
         except RefusedError as error:
             if error.status != http.HTTPStatus.UNAUTHORIZED:
                 raise
-        self._github.forget_token(self._number, self.repo, token)
+        self._github.forget_token(self.number, self.repo, token)
         token = await self.token()
         async with translated(what):
             return await ask(token)

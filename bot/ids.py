@@ -32,6 +32,11 @@ class Repo(str):
         return super().__new__(cls, full_name.lower())
 
     @property
+    def owner(self) -> str:
+        """The part before the name."""
+        return self.partition("/")[0]
+
+    @property
     def name(self) -> str:
         """The part after the owner, as a token is narrowed by it."""
         return self.partition("/")[2]

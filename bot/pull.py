@@ -28,13 +28,21 @@ class Label(msgspec.Struct):
     name: str = ""
 
 
+class _Visibility(msgspec.Struct):
+    private: bool = False
+
+
+class _Base(_Branch):
+    repo: _Visibility = msgspec.field(default_factory=_Visibility)
+
+
 class RawPull(msgspec.Struct):
     """The fields that count, in GitHub's words (docs: "Get a pull request"). A deleted account's user is null."""
 
     number: Number
     state: Literal["open", "closed"]
     head: _Branch
-    base: _Branch
+    base: _Base
     draft: bool = False
     locked: bool = False
     user: User | None = None
@@ -54,6 +62,7 @@ class Pull(msgspec.Struct, frozen=True):
         locked: only some people may comment.
         by_bot: an app opened it.
         labels: the names of its labels.
+        private: the base repository is not for everybody to see.
     """
 
     number: int
@@ -65,6 +74,7 @@ class Pull(msgspec.Struct, frozen=True):
     locked: bool = False
     by_bot: bool = False
     labels: tuple[str, ...] = ()
+    private: bool = False
 
     @classmethod
     def of(cls, raw: RawPull) -> Self:
@@ -83,4 +93,5 @@ class Pull(msgspec.Struct, frozen=True):
             raw.locked,
             raw.user is not None and raw.user.type == "Bot",
             tuple(label.name for label in raw.labels),
+            raw.base.repo.private,
         )

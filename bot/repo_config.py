@@ -57,6 +57,7 @@ class RepoConfig:
         rules: levels of rules that are not ours.
         accept: findings that are accepted.
         problems: what is wrong with the file.
+        file: which file it is, as people are told.
     """
 
     comment: Comment | None = None
@@ -68,6 +69,7 @@ class RepoConfig:
     rules: Mapping[str, RuleLevel] = field(default_factory=dict)
     accept: tuple[Acceptance, ...] = ()
     problems: tuple[Problem, ...] = ()
+    file: str = PATH
 
     def options(self, today: date | None = None, reader: Reader | None = None) -> Options:
         """The analyzer's options.

@@ -1,8 +1,10 @@
 """Analysis as SARIF 2.1.0, which code scanning and editors read."""
 
 import re
+import tomllib
 from collections.abc import Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -50,9 +52,19 @@ def _driver(analysis: Analysis) -> dict[str, Any]:
     pages = {rule: page_of(in_words_of(analysis.options, page)) for rule, page in PAGES.items()}
     return {
         "name": "winparity",
-        "semanticVersion": version("winparity"),
+        "semanticVersion": _version(),
         "rules": [_rule(rule, page) for rule, page in pages.items()],
     }
+
+
+def _version() -> str:
+    """Our own. Where nothing is installed (action.yml), the checkout says it."""
+    try:
+        return version("winparity")
+    except PackageNotFoundError:
+        project = Path(__file__).parents[1] / "pyproject.toml"
+        known: str = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"]
+        return known
 
 
 def _rule(rule: str, page: Page) -> dict[str, Any]:

@@ -55,6 +55,12 @@ pygit2.option(Option.SET_OWNER_VALIDATION, 0)  # type: ignore[no-untyped-call,un
 pygit2.option(Option.ENABLE_STRICT_HASH_VERIFICATION, 0)  # type: ignore[no-untyped-call,unused-ignore]
 
 
+_INHERITED = (
+    *("PATH", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+    *("SSL_CERT_FILE", "GIT_SSL_CAINFO"),
+)
+
+
 def _git(
     folder: Path,
     *args: str,
@@ -64,8 +70,7 @@ def _git(
     inherited: Iterable[int] = (),
 ) -> subprocess.CompletedProcess[bytes]:
     """Run git without any of the user's or the system's configuration, and without asking anybody anything."""
-    keep = ("PATH", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE")
-    environment = {name: os.environ[name] for name in keep if name in os.environ} | {
+    environment = {name: os.environ[name] for name in _INHERITED if name in os.environ} | {
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_TERMINAL_PROMPT": "0",

@@ -48,6 +48,7 @@ class _Id(msgspec.Struct):
 class _Repository(msgspec.Struct):
     full_name: str
     default_branch: str = ""
+    private: bool = False
 
 
 class _Payload(msgspec.Struct):
@@ -248,6 +249,7 @@ def _merge_group(payload: _GroupPayload, delivery: str, installation: int) -> Gr
         head=Sha(group.head_sha),
         base=Sha(group.base_sha),
         number=int(made_for[1]) if made_for else 0,
+        private=payload.repository is not None and payload.repository.private,
     )
 
 

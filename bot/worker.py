@@ -18,6 +18,7 @@ from bot.config import Settings
 from bot.events import AnyEvent, GroupEvent, PullEvent, SuiteEvent, decode
 from bot.github import TIMEOUT, BusyError, GitHub, RefusedError
 from bot.line import Line
+from bot.org_config import OrgConfigs
 from bot.queue import SWEEP, Hold, Jobs, SupersededError, later
 
 # Seconds between looks for accepted events that are in no queue.
@@ -42,7 +43,8 @@ async def working(settings: Settings, redis_url: str) -> AsyncIterator[Worker[An
     jobs = Jobs(redis_url)
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
         analyst = Analyst(settings)
-        line = Line(settings, jobs, GitHub(session, settings), analyst)
+        github = GitHub(session, settings)
+        line = Line(settings, jobs, github, analyst, OrgConfigs(github))
 
         async def start(context: dict[str, Any]) -> None:
             context["line"] = line

@@ -101,22 +101,27 @@ class RegisteredApp:
 
     # What it is asked.
 
-    def routes(self, page: Callable[[web.Request, list[Json]], web.Response]) -> list[web.RouteDef]:
-        """All of it; ``page`` answers with one page of a list."""
+    def pages(self) -> list[web.RouteDef]:
+        """What a browser sees."""
+        return [
+            web.post("/settings/apps/new", self._offer),
+            web.post("/organizations/{org}/settings/apps/new", self._offer),
+            web.post("/settings/apps", self._accept),
+        ]
+
+    def routes(self, prefix: str, page: Callable[[web.Request, list[Json]], web.Response]) -> list[web.RouteDef]:
+        """The API below a prefix; ``page`` answers with one page of a list."""
 
         async def installations(request: web.Request) -> web.Response:
             self.check(request)
             return page(request, self.installations)
 
         return [
-            web.post("/settings/apps/new", self._offer),
-            web.post("/organizations/{org}/settings/apps/new", self._offer),
-            web.post("/settings/apps", self._accept),
-            web.post("/app-manifests/{code}/conversions", self._convert),
-            web.get("/app", self._get),
-            web.get("/app/installations", installations),
-            web.get("/app/hook/config", self._hook_config),
-            web.get("/app/hook/deliveries", self._list_deliveries),
+            web.post(prefix + "/app-manifests/{code}/conversions", self._convert),
+            web.get(prefix + "/app", self._get),
+            web.get(prefix + "/app/installations", installations),
+            web.get(prefix + "/app/hook/config", self._hook_config),
+            web.get(prefix + "/app/hook/deliveries", self._list_deliveries),
         ]
 
     def check(self, request: web.Request) -> None:

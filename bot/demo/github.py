@@ -15,9 +15,9 @@ import secrets
 import subprocess
 import time
 import uuid
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,12 +60,13 @@ class PullState:
 
 @dataclass
 class RepositoryState:
-    """A repository: a bare git directory and what GitHub keeps beside it."""
+    """A repository: a bare git directory and what GitHub keeps beside it. A public one may be read by anybody."""
 
     name: str
     id: int
     git_dir: Path
     installation: int
+    public: bool = False
     pulls: dict[int, PullState] = field(default_factory=dict)
     comments: list[Json] = field(default_factory=list)
     check_runs: list[Json] = field(default_factory=list)
@@ -116,9 +117,11 @@ class StandIn:
         app_id: the app that is registered.
         public_key: PEM; its private half signs the app's JWTs.
         secret: the webhook secret.
+        enterprise: as GitHub Enterprise Server has it: the API below /api/v3, git at another address.
 
     Attributes:
         app: the registered app.
+        url: the API's address; ``git_url`` is git's.
         repositories: by lower-case full name.
         calls: requests to the API so far; ``git_calls`` those of git.
         problems: what GitHub would not have been asked, or what went wrong in here; a test fails on any.
@@ -128,7 +131,8 @@ class StandIn:
         token_seconds: how long a token that is given out lives.
     """
 
-    def __init__(self, app_id: int, public_key: str, secret: str) -> None:
+    def __init__(self, app_id: int, public_key: str, secret: str, *, enterprise: bool = False) -> None:
+        self._prefix = "/api/v3" if enterprise else ""
         self.app = RegisteredApp(app_id, public_key, secret)
         self._tokens: dict[str, _Token] = {}
         self._ids = iter(range(1000, 10**9))
@@ -144,6 +148,7 @@ class StandIn:
         self.latency = 0.0
         self.token_seconds = TOKEN_SECONDS
         self.url = ""
+        self.git_url = ""
 
     @property
     def _app_id(self) -> int:
@@ -155,11 +160,17 @@ class StandIn:
 
     # What the world does.
 
-    def add_repository(self, name: str, git_dir: Path, installation: int = 1) -> RepositoryState:
-        """Host a bare git directory as owner/name, with the app installed."""
-        state = RepositoryState(name, next(self._ids), git_dir, installation)
+    def add_repository(
+        self, name: str, git_dir: Path, installation: int = 1, *, public: bool = False
+    ) -> RepositoryState:
+        """Host a bare git directory as owner/name, with the app installed; with installation 0 it is not."""
+        state = RepositoryState(name, next(self._ids), git_dir, installation, public)
         self.repositories[name.lower()] = state
         return state
+
+    def personal_token(self, *names: str) -> str:
+        """A person's token, which reads some private repositories, and all public ones."""
+        return str(self._new_token(0, [self.repositories[name.lower()] for name in names], GRANTED)["token"])
 
     def open_pull(self, name: str, base_ref: str, head: str, head_repo: str = "") -> PullState:
         """Open a pull request; as on GitHub, the base repository gets refs/pull/N/head."""
@@ -224,7 +235,7 @@ class StandIn:
                 "name": short,
                 "full_name": repo.name,
                 "owner": account,
-                "private": False,
+                "private": not repo.public,
                 "default_branch": "main",
             },
             "sender": {"login": sender, "id": 2, "type": "User"},
@@ -250,42 +261,62 @@ class StandIn:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["StandIn"]:
-        """Listen on a free port of 127.0.0.1 while this is held; ``url`` serves both API and git."""
+        """Listen on free ports of 127.0.0.1 while this is held."""
+        async with AsyncExitStack() as stack:
+            if self._prefix:
+                self.git_url = await stack.enter_async_context(self._listening(self._git_routes()))
+                self.url = await stack.enter_async_context(self._listening(self._api_routes())) + self._prefix
+            else:
+                routes = self._api_routes() + self._git_routes()
+                self.url = self.git_url = await stack.enter_async_context(self._listening(routes))
+            self.app.url = self.git_url
+            yield self
+
+    @asynccontextmanager
+    async def _listening(self, routes: list[web.RouteDef]) -> AsyncIterator[str]:
         app = web.Application(client_max_size=64 * 1024 * 1024, middlewares=[self._record])
-        repo = "/repos/{owner}/{name}"
-        app.add_routes(
-            [
-                web.post("/app/installations/{installation}/access_tokens", self._access_tokens),
-                web.get(repo + "/pulls/{number}", self._get_pull),
-                web.get(repo + "/compare/{range}", self._compare),
-                web.get(repo + "/issues/{number}/comments", self._list_comments),
-                web.post(repo + "/issues/{number}/comments", self._create_comment),
-                web.patch(repo + "/issues/comments/{comment}", self._edit_comment),
-                web.delete(repo + "/issues/comments/{comment}", self._delete_comment),
-                web.get(repo + "/commits/{sha}/check-runs", self._list_check_runs),
-                web.post(repo + "/check-runs", self._create_check_run),
-                web.patch(repo + "/check-runs/{run}", self._edit_check_run),
-                web.get("/{owner}/{name}.git/info/refs", self._git_refs),
-                web.post("/{owner}/{name}.git/git-upload-pack", self._git_upload_pack),
-            ]
-        )
-        app.add_routes(self.app.routes(self._page))
+        app.add_routes(routes)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:
             await web.TCPSite(runner, "127.0.0.1", 0).start()
-            self.url = self.app.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            yield self
+            yield f"http://127.0.0.1:{runner.addresses[0][1]}"
         finally:
             await runner.cleanup()
+
+    def _api_routes(self) -> list[web.RouteDef]:
+        repo = f"{self._prefix}/repos/{{owner}}/{{name}}"
+        return [
+            web.post(self._prefix + "/app/installations/{installation}/access_tokens", self._access_tokens),
+            web.get(repo + "/pulls/{number}", self._get_pull),
+            web.get(repo + "/contents/{path:.+}", self._get_content),
+            web.get(repo + "/compare/{range}", self._compare),
+            web.get(repo + "/issues/{number}/comments", self._list_comments),
+            web.post(repo + "/issues/{number}/comments", self._create_comment),
+            web.patch(repo + "/issues/comments/{comment}", self._edit_comment),
+            web.delete(repo + "/issues/comments/{comment}", self._delete_comment),
+            web.get(repo + "/commits/{sha}/check-runs", self._list_check_runs),
+            web.post(repo + "/check-runs", self._create_check_run),
+            web.patch(repo + "/check-runs/{run}", self._edit_check_run),
+            *self.app.routes(self._prefix, self._page),
+        ]
+
+    def _git_routes(self) -> list[web.RouteDef]:
+        repo = r"/{owner}/{name:[^/]+?}{suffix:(?:\.git)?}"
+        return [
+            *self.app.pages(),
+            web.get(repo + "/info/refs", self._git_refs),
+            web.post(repo + "/git-upload-pack", self._git_upload_pack),
+        ]
 
     # What every request goes through.
 
     @web.middleware
     async def _record(self, request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
-        is_git = ".git/" in request.path
+        is_git = _is_git(request)
+        path = request.path.removeprefix(self._prefix)
         if self.on_call is not None:
-            self.on_call(request.method, request.path)
+            self.on_call(request.method, path)
         await asyncio.sleep(self.latency)
         try:
             body = await request.read()
@@ -293,16 +324,16 @@ class StandIn:
             return web.Response(status=499)  # whoever asked has given up, so nobody reads this
         if is_git:
             response = await self._answered(request, handler)
-            self.git_calls.append(Call(request.method, request.path, response.status))
+            self.git_calls.append(Call(request.method, path, response.status))
             return response
         if request.path.startswith(PAGES):
             return await self._answered(request, handler)
-        refusal = self._refused(f"{request.method} {request.path}")
+        refusal = self._refused(f"{request.method} {path}")
         response = refusal or self._moved_to(request) or await self._answered(request, handler)
         self._add_limits(response)
         call = Call(
             request.method,
-            request.path,
+            path,
             response.status,
             dict(request.query),
             _json(body.decode()),
@@ -341,11 +372,12 @@ class StandIn:
 
     def _moved_to(self, request: web.Request) -> web.Response | None:
         """A read of a renamed repository is sent on with 301, a write with 307, which keeps its method."""
-        old = "/".join(request.path.split("/")[2:4])
+        path, query = request.path.removeprefix(self._prefix), request.path_qs.removeprefix(self._prefix)
+        old = "/".join(path.split("/")[2:4])
         new = self._moved.get(old.lower())
-        if new is None or not request.path.startswith("/repos/"):
+        if new is None or not path.startswith("/repos/"):
             return None
-        location = self.url + request.path_qs.replace(f"/repos/{old}", f"/repos/{new}", 1)
+        location = self.url + query.replace(f"/repos/{old}", f"/repos/{new}", 1)
         status = 301 if request.method == "GET" else 307
         return web.json_response({"message": "Moved", "url": location}, status=status, headers={"Location": location})
 
@@ -369,11 +401,15 @@ class StandIn:
     def _authorised(self, request: web.Request, permission: str, level: str = "read") -> RepositoryState:
         """The repository of a request, if its token may do that there."""
         token = self._tokens.get(_credential(request))
-        if token is None or token.expires < time.time():
+        if "Authorization" in request.headers and (token is None or token.expires < time.time()):
             raise web.HTTPUnauthorized(reason="Bad credentials")
         name = f"{request.match_info['owner']}/{request.match_info['name']}".lower()
         repo = self.repositories.get(name)
-        if repo is None or repo.installation != token.installation or repo.id not in token.repositories:
+        if repo is not None and repo.public and level == "read":
+            return repo
+        if token is None and _is_git(request):
+            raise web.HTTPUnauthorized(reason="Repository not found")  # git asks for a password then
+        if repo is None or token is None or repo.id not in token.repositories:
             raise web.HTTPNotFound(reason="Not Found")
         if not _covers(token.permissions, {permission: level}):
             raise web.HTTPForbidden(reason="Resource not accessible by integration")
@@ -421,7 +457,11 @@ class StandIn:
             "user": {"login": pull.author, "id": 3, "type": "Bot" if pull.author.endswith("[bot]") else "User"},
             "labels": [{"name": label} for label in pull.labels],
             "head": {"ref": "change", "sha": pull.head, "repo": {"full_name": pull.head_repo}},
-            "base": {"ref": pull.base_ref, "sha": base, "repo": {"full_name": repo.name}},
+            "base": {
+                "ref": pull.base_ref,
+                "sha": base,
+                "repo": {"full_name": repo.name, "private": not repo.public},
+            },
         }
 
     async def _get_pull(self, request: web.Request) -> web.Response:
@@ -430,6 +470,21 @@ class StandIn:
         if pull is None:
             raise web.HTTPNotFound(reason="Not Found")
         return _with_etag(request, self._pull(repo, pull))
+
+    async def _get_content(self, request: web.Request) -> web.Response:
+        """A file at the default branch; a folder is a list."""
+        repo, path = self._authorised(request, "contents"), request.match_info["path"]
+        try:
+            kind = await asyncio.to_thread(_git, repo.git_dir, "cat-file", "-t", f"HEAD:{path}")
+            content = await asyncio.to_thread(_git, repo.git_dir, "cat-file", "-p", f"HEAD:{path}")
+        except subprocess.CalledProcessError:
+            raise web.HTTPNotFound(reason="Not Found") from None
+        if kind == "tree":
+            return _with_etag(request, [])
+        text = b64encode(content.encode()).decode()
+        lines = "".join(f"{text[start : start + 60]}\n" for start in range(0, len(text), 60))
+        file = {"type": "file", "encoding": "base64", "size": len(content), "path": path, "content": lines}
+        return _with_etag(request, file)
 
     async def _compare(self, request: web.Request) -> web.Response:
         repo = self._authorised(request, "contents")
@@ -452,7 +507,8 @@ class StandIn:
         shown = items[(page - 1) * size : page * size]
         others = {"prev": page - 1, "next": page + 1, "last": last} if 1 < page < last else {}
         others = others or ({"next": page + 1, "last": last} if page < last else {"prev": page - 1} if page > 1 else {})
-        links = [f'<{self.url}{request.url.update_query(page=n).path_qs}>; rel="{rel}"' for rel, n in others.items()]
+        here = self.url.removesuffix(self._prefix)
+        links = [f'<{here}{request.url.update_query(page=n).path_qs}>; rel="{rel}"' for rel, n in others.items()]
         data: Any = {"total_count": len(items), key: shown} if key else shown
         return _with_etag(request, data, {"Link": ", ".join(links)} if links else {})
 
@@ -603,13 +659,17 @@ async def _feed(pipe: asyncio.StreamWriter, body: bytes) -> None:
 def _credential(request: web.Request) -> str:
     """The token of a request: git brings it as a password, the API as it is."""
     scheme, _, value = request.headers.get("Authorization", "").partition(" ")
-    if ".git/" not in request.path:
+    if not _is_git(request):
         return value if scheme.lower() in {"bearer", "token"} else ""
     try:
         user, _, password = b64decode(value).decode().partition(":")
     except ValueError:
         return ""
     return password if (scheme.lower(), user) == ("basic", "x-access-token") else ""
+
+
+def _is_git(request: web.Request) -> bool:
+    return request.path.endswith(("/info/refs", "/git-upload-pack"))
 
 
 def _covers(granted: Json, wanted: Json) -> bool:

@@ -138,7 +138,7 @@ async def _set_up(stack: AsyncExitStack, folder: Path, subject: Subject, console
     redis_url = await stack.enter_async_context(embedded(folder / "data"))
     step.done("an embedded Valkey")
     github = await stack.enter_async_context(StandIn(APP_ID, public, secret).running())
-    repository = github.add_repository(subject.name, subject.git_dir)
+    repository = github.add_repository(subject.name, subject.git_dir, public=True)
     github.open_pull(subject.name, "main", subject.head)
     step.done(f"a stand-in for GitHub at {github.url}")
     port = _free_port()
@@ -150,7 +150,7 @@ async def _set_up(stack: AsyncExitStack, folder: Path, subject: Subject, console
         "WINPARITY_WEBHOOK_SECRET": secret,
         "WINPARITY_DATA_DIR": str(folder / "data"),
         "WINPARITY_GITHUB_API_URL": github.url,
-        "WINPARITY_GITHUB_URL": github.url,
+        "WINPARITY_GITHUB_URL": github.git_url,
         "WINPARITY_WRITE_SPACING": "0",
         "REDIS_URL": redis_url,
         "HOST": "127.0.0.1",

@@ -116,7 +116,7 @@ def settings(standin: StandIn, keys: Keys, tmp_path: Path) -> Settings:
         webhook_secrets=(Secret(WEBHOOK_SECRET),),
         data_dir=tmp_path / "data",
         api_url=standin.url,
-        git_url=standin.url,
+        git_url=standin.git_url,
         write_spacing=0.0,
     )
 
@@ -178,7 +178,7 @@ async def line(  # noqa: PLR0917 - pytest gives fixtures by name
     base = await asyncio.to_thread(commit, folder, BASE, "base")
     git(folder, "update-ref", "refs/heads/main", base)
     git(folder, "update-ref", "refs/heads/other", base)
-    repository = standin.add_repository(NAME, folder, INSTALLATION)
+    repository = standin.add_repository(NAME, folder, INSTALLATION, public=True)
     here = replace(settings, host="127.0.0.1", port=0)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(working(here, valkey))

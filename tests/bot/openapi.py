@@ -69,6 +69,7 @@ USED = {
     "/app/installations": ["get"],
     "/app/installations/{installation_id}/access_tokens": ["post"],
     "/repos/{owner}/{repo}/pulls/{pull_number}": ["get"],
+    "/repos/{owner}/{repo}/contents/{path}": ["get"],
     "/repos/{owner}/{repo}/compare/{basehead}": ["get"],
     "/repos/{owner}/{repo}/issues/{issue_number}/comments": ["get", "post"],
     "/repos/{owner}/{repo}/issues/comments/{comment_id}": ["patch", "delete"],
@@ -198,7 +199,9 @@ class Judge:
         strict = {"components": {"schemas": copy.deepcopy(self.known["components"]["schemas"])}}
         self._requests = _prepared(strict, partial=False)
         self._answers = _prepared(copy.deepcopy(strict), partial=True)
-        self._patterns = [(re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), path) for path in known["paths"]]
+        self._patterns = [
+            (re.compile(re.sub(r"\{\w+\}", "[^/]+", path.replace("{path}", ".+"))), path) for path in known["paths"]
+        ]
 
     def __call__(self, call: Call) -> list[str]:
         path = next((path for pattern, path in self._patterns if pattern.fullmatch(call.path)), None)

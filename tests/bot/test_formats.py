@@ -173,7 +173,7 @@ def test_no_text_becomes_a_command(path: str, message: str) -> None:
 def test_the_result_and_nothing_else_is_on_stdout(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, form: str, first: str
 ) -> None:
-    actions = Actions(Repo("example/berth"), "https://ghe.example", tmp_path / "summary.md")
+    actions = Actions(Repo("example/berth"), "https://ghe.example", tmp_path / "summary.md", tmp_path / "output")
     console, out = _console()
     for _ in range(2):
         show(SHAPES["mixed"], form, console, SOURCES, config=RepoConfig(), actions=actions)
@@ -185,12 +185,13 @@ def test_the_result_and_nothing_else_is_on_stdout(
         assert "]: https://ghe.example/example/berth/blob/" in said.out
     if form == "github":
         assert (tmp_path / "summary.md").read_text().count("<!-- winparity -->") == 2
+        assert (tmp_path / "output").read_text() == "verdict=mixed\nfindings=4\ncomplete=true\n" * 2
 
 
 def test_a_summary_that_cannot_be_written_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     console, _ = _console()
     show(analysis(), "github", console, SOURCES, config=RepoConfig(), actions=Actions(summary=tmp_path))
-    assert "cannot write the job summary" in capsys.readouterr().err
+    assert f"cannot write {tmp_path.name} for GitHub Actions" in capsys.readouterr().err
 
 
 def test_what_actions_says_is_taken_when_it_makes_sense() -> None:

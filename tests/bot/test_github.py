@@ -5,11 +5,14 @@ import dataclasses
 import itertools
 import time
 import traceback
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import aiohttp
 import jwt
 import msgspec
 import pytest
+from aiohttp import web
 
 from bot.config import Secret, Settings
 from bot.demo.github import PullState, RepositoryState, StandIn
@@ -387,3 +390,47 @@ async def test_a_wrong_key_does_not_show_it(standin: StandIn, settings: Settings
             await GitHub(session, wrong).token(INSTALLATION, Repo("a/b"))
     assert "c2VjcmV0" not in "".join(traceback.format_exception(failed.value))
     assert standin.calls == []
+
+
+# Other servers.
+
+
+@asynccontextmanager
+async def _elsewhere(headers: dict[str, str]) -> AsyncIterator[tuple[str, list[str | None]]]:
+    """Another server, which notes whether it is brought a token."""
+    brought: list[str | None] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        brought.append(request.headers.get("Authorization"))
+        return web.json_response([], headers=headers)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", brought
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_link_to_another_server_is_not_followed(
+    standin: StandIn, installation: Installation, pull: PullState
+) -> None:
+    async with _elsewhere({}) as (url, brought):
+        comments = f"/repos/example/berth/issues/{pull.number}/comments"
+        standin.refuse_next(comments, 200, {"Link": f'<{url}{comments}?page=2>; rel="next"'}, "[]")
+        with pytest.raises(RefusedError, match="another server") as refused:
+            await installation.comments(pull.number)
+    assert refused.value.status == 421
+    assert brought == []
+
+
+async def test_a_redirect_to_another_server_is_followed_without_the_token(
+    standin: StandIn, installation: Installation, pull: PullState
+) -> None:
+    async with _elsewhere({}) as (url, brought):
+        standin.refuse_next("/comments", 302, {"Location": f"{url}/there"})
+        assert await installation.comments(pull.number) == []
+    assert brought == [None]

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -52,6 +53,49 @@ async def test_the_settings_of_the_base_hold(line: Line, before: str, after: str
     assert bool(line.bodies(pull)) == (conclusion == "failure")
 
 
+async def _say(line: Line, owner: str, tmp_path: Path, text: str) -> None:
+    """Let an owner's `.github` repository hold settings."""
+    folder = tmp_path / owner
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--bare", ".")
+    git(folder, "update-ref", "refs/heads/main", await asyncio.to_thread(commit, folder, {SETTINGS: text}, "settings"))
+    line.github.add_repository(f"{owner}/.github", folder, 0, public=True)
+
+
+@pytest.mark.parametrize(
+    ("owner", "org", "own", "conclusion"),
+    [
+        ("example", "fail_on: never\n", None, "neutral"),
+        ("example", "fail_on: never\n", "comment: always\n", "failure"),
+        ("example", "fail_on: never\n", "", "failure"),
+        ("contributor", "fail_on: never\n", None, "failure"),
+    ],
+)
+async def test_an_organisation_speaks_for_those_who_say_nothing(
+    line: Line, tmp_path: Path, *, owner: str, org: str, own: str | None, conclusion: str
+) -> None:
+    await _say(line, owner, tmp_path, org)
+    if own is not None:
+        git_dir = line.repository.git_dir
+        line.fork_point = await asyncio.to_thread(commit, git_dir, {**BASE, SETTINGS: own}, "own", line.fork_point)
+        git(git_dir, "update-ref", "refs/heads/main", line.fork_point)
+    pull = await line.open(LOST if own is None else {**LOST, SETTINGS: own}, "contributor/berth")
+    await line.hear("opened", pull)
+    assert [run["conclusion"] for run in line.runs(pull.head)] == [conclusion]
+    asked = [call.path for call in line.github.calls if "/contents/" in call.path]
+    assert asked == ["/repos/example/.github/contents/.github/winparity.yml"] * (own is None)
+
+
+async def test_an_organisations_mistake_is_named_with_its_file(line: Line, tmp_path: Path) -> None:
+    await _say(line, "example", tmp_path, "comment: oftn\n")
+    pull = await line.open(HARMLESS)
+    await line.hear("opened", pull)
+    [run] = line.runs(pull.head)
+    assert run["conclusion"] == "neutral"
+    assert "`.github/winparity.yml in example/.github` is not as it should be" in run["output"]["summary"]
+    assert "line 1: comment must be" in run["output"]["summary"]
+
+
 async def test_a_first_event_leaves_one_comment_and_one_check_run(line: Line) -> None:
     pull = await line.open(LOST)
     await line.hear("opened", pull)
@@ -84,6 +128,7 @@ async def test_an_event_costs_just_these_requests(line: Line) -> None:
     ] == [
         ("POST", f"/app/installations/{INSTALLATION}/access_tokens", 201),
         ("GET", f"{repo}/compare/BASE...HEAD", 200),
+        ("GET", "/repos/example/.github/contents/.github/winparity.yml", 404),
         ("GET", f"{repo}/pulls/1", 200),
         ("POST", f"{repo}/check-runs", 201),
         ("GET", f"{repo}/issues/1/comments", 200),
@@ -430,7 +475,7 @@ async def test_a_bug_of_ours_leaves_an_older_comment_as_it_is(line: Line, monkey
     await line.hear("synchronize", pull)
     assert line.runs(pull.head)[0]["conclusion"] == "neutral"
     assert line.bodies(pull) == before
-    assert [call.status for call in line.github.calls if call.status >= 400] == []
+    assert [call.path for call in line.github.calls if call.status >= 400 and "/contents/" not in call.path] == []
 
 
 @pytest.mark.slow

@@ -22,7 +22,9 @@ from tests.bot.openapi import Judge, UnavailableError, always_sent, description,
 
 HEADERS = {"X-GitHub-Api-Version": "2022-11-28"}
 READ_BY_US = {
-    ("/repos/{owner}/{repo}/pulls/{pull_number}", "get"): ["state", "head.sha", "head.ref", "base.sha", "base.ref"],
+    ("/repos/{owner}/{repo}/pulls/{pull_number}", "get"): [
+        *("state", "head.sha", "head.ref", "base.sha", "base.ref", "base.repo.private"),
+    ],
     ("/repos/{owner}/{repo}/compare/{basehead}", "get"): ["merge_base_commit.sha"],
     ("/app/installations/{installation_id}/access_tokens", "post"): ["token", "expires_at"],
     ("/app", "get"): ["id", "name", "html_url", "permissions", "events"],
