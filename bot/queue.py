@@ -10,6 +10,8 @@ What an event is about, its subject, is worked on by one job at a time, and the 
   puts one more job in the queue if the number has grown.
 - ``pending`` holds every event until it is finished, that one more job's too. What the queue engine lost is put back
   from there.
+- ``tries`` counts how often an event's job began and came to no orderly end, be it that it failed or that its process
+  died. One that has been tried `MAX_TRIES` times is buried: kept to be looked at, until a person retries or drops it.
 
 Events without a subject each count, and are jobs without a lock.
 """
@@ -30,6 +32,8 @@ from bot.events import AnyEvent, GroupEvent, PullEvent, decode, encode
 
 QUEUE = "winparity"
 PENDING = "wp:pending"
+TRIES = "wp:tries"
+BURIED = "wp:buried"
 # The engine's own list of jobs that wait or run.
 _INCOMPLETE = f"saq:{QUEUE}:incomplete"
 
@@ -39,17 +43,24 @@ BEAT_EVERY = 2.0
 SWEEP = 2
 # A lock outlives its holder by this much at most, in milliseconds; a holder renews it with each beat.
 LOCK_TTL_MS = 20_000
-# How often a job is tried before it counts as failed, and its longest time in seconds: a cold clone of a huge
-# repository over a slow line, and its analysis.
-RETRIES = 5
+# How often a job is tried before it is buried, and its longest time in seconds: a cold clone of a huge repository over a
+# slow line, and its analysis.
+MAX_TRIES = 5
+# The engine's own count is the smaller limit never: ours also counts what it cannot see, such as a killed process.
+_ENGINE_RETRIES = 1_000
 JOB_TIMEOUT = 1200
 RETRY_DELAY = 2.0
+# Seconds that the pause between two tries grows to.
+MAX_RETRY_DELAY = 60.0
 # GitHub redelivers for three days (docs: "Redelivering webhooks").
 DELIVERY_TTL = 3 * 24 * 3600
 # What a quiet pull request leaves behind goes after this many seconds. The count outlives what it is compared with:
 # one that began anew below an old ``done`` would look answered.
 DONE_TTL = 30 * 24 * 3600
 ASKED_TTL = 2 * DONE_TTL
+
+# What is kept of events that were given up: how many, and characters of the reason.
+MAX_BURIED, MAX_WHY = 1_000, 300
 
 # A lock's value is its owner and then its run, which has a fixed length.
 RUN_BYTES = 8
@@ -81,6 +92,20 @@ def _one_more(event: AnyEvent) -> AnyEvent:
     if isinstance(event, PullEvent):
         return msgspec.structs.replace(event, delivery=delivery, pull=None, again=False)
     return msgspec.structs.replace(event, delivery=delivery)
+
+
+class Grave(msgspec.Struct, frozen=True):
+    """An event that was given up.
+
+    Attributes:
+        at: when, in seconds since the epoch.
+        why: in words.
+        event: as the queue keeps events.
+    """
+
+    at: float
+    why: str
+    event: str
 
 
 class Hold:
@@ -152,9 +177,9 @@ class Jobs:
             "work",
             kwargs={"event": encode(event).decode(), "asked": await self._count(event)},
             key=event.delivery,
-            retries=RETRIES,
+            retries=_ENGINE_RETRIES,
             retry_delay=RETRY_DELAY,
-            retry_backoff=True,
+            retry_backoff=MAX_RETRY_DELAY,
             timeout=JOB_TIMEOUT,
             heartbeat=HEARTBEAT,
         )
@@ -171,13 +196,51 @@ class Jobs:
             await self.redis.set(_key(event.subject, "again"), number, ex=ASKED_TTL)
         return number
 
-    async def finished(self, event: AnyEvent, *, well: bool = True) -> None:
-        """Strike an event off. One that failed for good may be delivered again; one that went well runs only once."""
+    async def begin(self, event: AnyEvent) -> int:
+        """Count that an event's job begins. Returns the number of this try, from 1."""
+        return int(await self.redis.hincrby(TRIES, event.delivery, 1))
+
+    async def forgive(self, event: AnyEvent) -> None:
+        """What ended the job was not its own fault: its tries begin anew."""
+        await self.redis.hdel(TRIES, event.delivery)
+
+    async def finished(self, event: AnyEvent) -> None:
+        """Strike an event off. The same delivery never runs again."""
         async with self.redis.pipeline(transaction=True) as pipe:
-            if well:
-                pipe.set(_delivery_key(event.delivery), 1, ex=DELIVERY_TTL)
+            pipe.set(_delivery_key(event.delivery), 1, ex=DELIVERY_TTL)
             pipe.hdel(PENDING, event.delivery)
+            pipe.hdel(TRIES, event.delivery)
             await pipe.execute()
+
+    async def bury(self, event: AnyEvent, why: str) -> None:
+        """Strike an event off that cannot be worked on, and keep it to be looked at. Delivered again it is tried again.
+
+        Of more than `MAX_BURIED` the oldest go.
+        """
+        grave = msgspec.json.encode(Grave(time.time(), why[:MAX_WHY], encode(event).decode()))
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.hset(BURIED, event.delivery, grave)
+            pipe.hdel(PENDING, event.delivery)
+            pipe.hdel(TRIES, event.delivery)
+            await pipe.execute()
+        graves = await self.buried()
+        if oldest := [delivery for delivery, _ in graves[: max(0, len(graves) - MAX_BURIED)]]:
+            await self.redis.hdel(BURIED, *oldest)
+
+    async def buried(self) -> list[tuple[str, Grave]]:
+        """What is buried, by delivery, oldest first."""
+        stored: dict[bytes, bytes] = await self.redis.hgetall(BURIED)  # type: ignore[assignment] # no text is decoded
+        graves = [(name.decode(), msgspec.json.decode(grave, type=Grave)) for name, grave in stored.items()]
+        return sorted(graves, key=lambda known: known[1].at)
+
+    async def unbury(self, delivery: str, *, retry: bool) -> bool:
+        """Take an event out of its grave, to try it again or to forget it. False when it is not there."""
+        stored = await self.redis.hget(BURIED, delivery)
+        if stored is None:
+            return False
+        if retry:
+            await self.submit(decode(msgspec.json.decode(stored, type=Grave).event))
+        return bool(await self.redis.hdel(BURIED, delivery))
 
     async def is_finished(self, delivery: str) -> bool:
         """Whether a delivery went well."""
@@ -214,7 +277,7 @@ class Jobs:
             yield None
             return
         # A pause that was asked for before says nothing of a failure now.
-        job.retry_delay, job.retry_backoff = RETRY_DELAY, True
+        job.retry_delay, job.retry_backoff = RETRY_DELAY, MAX_RETRY_DELAY
         asked, again, done = [await self._number(event, what) for what in ("asked", "again", "done")]
         hold = Hold(self.redis, event.subject, owner + run, asked, again if again > done else 0)
         over = asyncio.Event()
@@ -254,12 +317,11 @@ class Jobs:
 
 
 def later(job: Job, until: float) -> None:
-    """Arrange that the job, when it raises next, is tried again at a time, without counting as a failure.
+    """Arrange that the job, when it raises next, is tried again at a time.
 
     Args:
         job: the running job.
         until: seconds since the epoch.
     """
-    job.retries += 1
     job.retry_backoff = False
     job.retry_delay = max(1.0, until - time.time())

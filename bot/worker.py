@@ -18,7 +18,7 @@ from bot.config import Settings
 from bot.events import AnyEvent, GroupEvent, PullEvent, SuiteEvent, decode
 from bot.github import TIMEOUT, BusyError, GitHub, RefusedError
 from bot.line import Line
-from bot.queue import SWEEP, Hold, Jobs, SupersededError, later
+from bot.queue import MAX_TRIES, SWEEP, Hold, Jobs, SupersededError, later
 
 # Seconds between looks for accepted events that are in no queue.
 RESCUE_EVERY = 30.0
@@ -100,7 +100,7 @@ async def work(context: dict[str, Any], *, event: str, asked: int) -> str:
 
     Raises:
         BusyError: GitHub cannot be asked now; the queue runs the job again when it can.
-        Exception: a bug; the queue runs the job again, a few times.
+        Exception: a bug; the queue runs the job again, a few times, and then it is buried.
     """
     line: Line = context["line"]
     job: Job = context["job"]
@@ -121,32 +121,50 @@ async def work(context: dict[str, Any], *, event: str, asked: int) -> str:
 
 async def _attempt(line: Line, event: AnyEvent, hold: Hold | None, job: Job) -> str:
     """Run the job, and decide what its failure means."""
+    tried = await line.jobs.begin(event)
     try:
+        if tried > MAX_TRIES:
+            # Nobody was left to say so when the last try ended.
+            return await _give_up(line, event, hold, f"its process died {MAX_TRIES} times")
         done = await _do(line, event, hold)
     except SupersededError as reason:
         # Whoever took over answers this event too.
         done = f"superseded: {reason}"
     except BusyError as busy:
+        await line.jobs.forgive(event)
         later(job, busy.until)
         log.warning("come back later", reason=str(busy))
         raise
     except RefusedError as refusal:
         # No permission, or the repository is gone: trying again changes nothing.
         done = f"refused: {refusal}"
-    except Exception:
-        last = job.attempts >= job.retries
-        log.exception("job failed", attempt=job.attempts, last=last)
-        if last:
-            if hold is not None and isinstance(event, PullEvent | GroupEvent):
-                await checking.confess(line, event, hold)
-            await line.jobs.finished(event, well=False)
+    except asyncio.CancelledError:
+        # The process is to stop. The job runs again in another.
+        await line.jobs.forgive(event)
         raise
+    except Exception as error:
+        log.exception("job failed", attempt=tried, last=tried >= MAX_TRIES)
+        if tried < MAX_TRIES:
+            raise
+        return await _give_up(line, event, hold, f"{type(error).__name__} in the last of {MAX_TRIES} tries")
     else:
         if hold is not None:
             await line.jobs.note_answered(event, hold)
     await line.jobs.finished(event)
     log.info("done", outcome=done)
     return done
+
+
+async def _give_up(line: Line, event: AnyEvent, hold: Hold | None, why: str) -> str:
+    """Say on the head that we failed, and bury the event."""
+    log.error("given up", reason=why)
+    if hold is not None and isinstance(event, PullEvent | GroupEvent):
+        try:
+            await checking.confess(line, event, hold)
+        except Exception:
+            log.exception("cannot say so on GitHub")
+    await line.jobs.bury(event, why)
+    return f"buried: {why}"
 
 
 async def _do(line: Line, event: AnyEvent, hold: Hold | None) -> str:

@@ -40,12 +40,12 @@ async def _begun(jobs: Jobs) -> Job:
     return job
 
 
-async def _ended(jobs: Jobs, event: PullEvent, *, well: bool = True) -> None:
+async def _ended(jobs: Jobs, event: PullEvent) -> None:
     """One job from start to end."""
     job = await _begun(jobs)
     assert job.key == event.delivery
-    await jobs.finished(event, well=well)
-    await job.finish("complete" if well else "failed")
+    await jobs.finished(event)
+    await job.finish("complete")
 
 
 async def _queued(jobs: Jobs) -> list[str]:
@@ -112,12 +112,35 @@ async def test_a_finished_delivery_is_remembered_as_long_as_github_can_send_it_a
     assert 3 * 24 * 3600 - 60 < await jobs.redis.ttl("wp:delivery:d-1") <= 3 * 24 * 3600
 
 
-async def test_a_delivery_that_failed_may_come_again(jobs: Jobs) -> None:
+async def test_a_delivery_that_was_given_up_may_come_again(jobs: Jobs, elsewhere: Jobs) -> None:
     await jobs.submit(EVENT)
-    await _ended(jobs, EVENT, well=False)
+    job = await _begun(jobs)
+    assert [await jobs.begin(EVENT), await elsewhere.begin(EVENT)] == [1, 2]
+    await jobs.bury(EVENT, "it cannot be done")
+    await job.finish("complete")
     assert await _pending(jobs) == set()
+    [(name, grave)] = await elsewhere.buried()
+    assert (name, grave.why, decode(grave.event)) == ("d-1", "it cannot be done", EVENT)
+    assert await jobs.rescue() == 0, "what is buried is not put back by itself"
     assert await jobs.submit(EVENT)
     assert await _queued(jobs) == ["d-1"]
+    assert await jobs.begin(EVENT) == 1
+
+
+@pytest.mark.parametrize("retry", [True, False])
+async def test_a_grave_is_opened_once(jobs: Jobs, retry: bool) -> None:  # noqa: FBT001 - a table's column
+    await jobs.bury(EVENT, "x" * 1000)
+    assert await jobs.unbury("d-1", retry=retry)
+    assert not await jobs.unbury("d-1", retry=retry)
+    assert await _queued(jobs) == ["d-1"] * retry
+    assert await jobs.buried() == []
+
+
+async def test_of_many_graves_the_newest_are_kept(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "MAX_BURIED", 3)
+    for number in range(5):
+        await jobs.bury(replace(EVENT, delivery=f"d-{number}"), "")
+    assert [name for name, _ in await jobs.buried()] == ["d-2", "d-3", "d-4"]
 
 
 async def test_an_event_of_the_largest_numbers_is_kept_as_it_is(jobs: Jobs) -> None:
@@ -396,13 +419,13 @@ async def test_what_is_under_way_or_waits_for_its_time_is_not_put_back(jobs: Job
 
 async def test_coming_back_later_is_no_failure(jobs: Jobs) -> None:
     await jobs.submit(EVENT)
-    for _ in range(3 * queue.RETRIES):
+    for _ in range(3 * queue.MAX_TRIES):
         job = await _begun(jobs)
-        left = job.retries - job.attempts
+        assert await jobs.begin(EVENT) == 1
         until = time.time() + 60
+        await jobs.forgive(EVENT)
         later(job, until)
         assert job.retryable
-        assert job.retries - job.attempts == left + 1
         await job.retry("GitHub is busy")
         due = await jobs.redis.zscore(f"saq:{QUEUE}:incomplete", job.id)
         assert due == pytest.approx(until, abs=2)
@@ -427,8 +450,9 @@ async def test_a_failure_after_a_pause_is_tried_again_as_soon_as_any(jobs: Jobs)
     assert job.next_retry_delay() < 60
 
 
-async def test_a_failure_counts_and_the_last_one_is_the_last(jobs: Jobs) -> None:
+async def test_after_many_pauses_a_failure_is_still_tried_again_soon(jobs: Jobs) -> None:
     await jobs.submit(EVENT)
     job = await _begun(jobs)
-    job.attempts = queue.RETRIES
-    assert not job.retryable
+    job.attempts = 500
+    assert job.retryable
+    assert job.next_retry_delay() <= queue.MAX_RETRY_DELAY
