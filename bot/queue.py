@@ -21,17 +21,18 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from saq import Job, Queue
+from saq import Job
 from saq.queue.redis import RedisQueue
 
 from bot.events import AnyEvent, GroupEvent, PullEvent, decode, encode
+from bot.inbox import PENDING, Inbox, Waiting, flight
 
 QUEUE = "winparity"
-PENDING = "wp:pending"
 TRIES = "wp:tries"
 BURIED = "wp:buried"
 # The engine's own list of jobs that wait or run.
@@ -43,6 +44,8 @@ BEAT_EVERY = 2.0
 SWEEP = 2
 # A lock outlives its holder by this much at most, in milliseconds; a holder renews it with each beat.
 LOCK_TTL_MS = 20_000
+# Redis waits without end for 0 seconds, so one look waits this long.
+_SHORTEST_WAIT = 0.01
 # How often a job is tried before it is buried, and its longest time in seconds: a cold clone of a huge repository over a
 # slow line, and its analysis.
 MAX_TRIES = 5
@@ -150,7 +153,8 @@ class Jobs:
 
     def __init__(self, url: str) -> None:
         self.redis: Redis = Redis.from_url(url, health_check_interval=30)
-        self.queue: Queue = RedisQueue(self.redis, name=QUEUE)
+        self.queue = RedisQueue(self.redis, name=QUEUE)
+        self._inbox = Inbox(self.redis)
 
     async def close(self) -> None:
         """Close all connections. A store that is away does not keep us."""
@@ -163,11 +167,27 @@ class Jobs:
 
         Returns:
             False for a delivery that is finished or under way.
+
+        Raises:
+            bot.inbox.FullError: so much waits that nothing more is taken.
+            redis.RedisError, OSError: the store is away.
         """
-        if await self.is_finished(event.delivery):
-            return False
-        await self.redis.hset(PENDING, event.delivery, encode(event))
-        return await self._enqueue(event)
+        return await self._inbox.accept(event)
+
+    async def dispatch(self, wait: float = 0.0) -> int:
+        """Make jobs of the events that have come and whose turn it is. Returns how many came.
+
+        Args:
+            wait: seconds to wait for one; 0 looks once.
+        """
+        arrived = await self._inbox.arrived(max(wait, _SHORTEST_WAIT))
+        for event in await self._inbox.line_up(arrived):
+            await self._enqueue(event)
+        return len(arrived)
+
+    async def _next(self, installation: int) -> None:
+        for event in await self._inbox.take_off(installation):
+            await self._enqueue(event)
 
     async def _enqueue(self, event: AnyEvent) -> bool:
         """Make an event a job, unless it is one already: a delivery that comes twice asks for nothing new."""
@@ -210,7 +230,9 @@ class Jobs:
             pipe.set(_delivery_key(event.delivery), 1, ex=DELIVERY_TTL)
             pipe.hdel(PENDING, event.delivery)
             pipe.hdel(TRIES, event.delivery)
+            pipe.srem(flight(event.installation), event.delivery)
             await pipe.execute()
+        await self._next(event.installation)
 
     async def bury(self, event: AnyEvent, why: str) -> None:
         """Strike an event off that cannot be worked on, and keep it to be looked at. Delivered again it is tried again.
@@ -222,7 +244,9 @@ class Jobs:
             pipe.hset(BURIED, event.delivery, grave)
             pipe.hdel(PENDING, event.delivery)
             pipe.hdel(TRIES, event.delivery)
+            pipe.srem(flight(event.installation), event.delivery)
             await pipe.execute()
+        await self._next(event.installation)
         graves = await self.buried()
         if oldest := [delivery for delivery, _ in graves[: max(0, len(graves) - MAX_BURIED)]]:
             await self.redis.hdel(BURIED, *oldest)
@@ -247,11 +271,32 @@ class Jobs:
         return bool(await self.redis.exists(_delivery_key(delivery)))
 
     async def rescue(self) -> int:
-        """Put back what was accepted and is in no queue: its sweeper was killed halfway. Returns how many."""
+        """Put back what was accepted and is in no queue: who was to line it up, or its sweeper, was killed halfway.
+
+        Returns:
+            How many became jobs.
+        """
         count = 0
         for stored in await self.redis.hvals(PENDING):
-            count += await self._enqueue(decode(stored))
+            event = decode(stored)
+            if await self.redis.sismember(flight(event.installation), event.delivery):
+                count += await self._enqueue(event)
+            else:
+                count += sum([await self._enqueue(ready) for ready in await self._inbox.line_up([event])])
         return count
+
+    async def waiting(self) -> Waiting:
+        """How much is in the store."""
+        first: Any = await self.redis.lindex(self.queue.namespace("queued"), 0)
+        job = await self.queue.job(self.queue.job_key_from_id(first.decode())) if first else None
+        oldest = max(0.0, time.time() - job.queued / 1000) if job is not None and job.queued else 0.0
+        return Waiting(
+            await self.redis.hlen(PENDING),
+            await self.queue.count("queued"),
+            await self.queue.count("active"),
+            await self.redis.hlen(BURIED),
+            oldest,
+        )
 
     async def answered(self, event: AnyEvent, asked: int) -> bool:
         """Whether what is published already answers this event, and all that came meanwhile.

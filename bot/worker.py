@@ -57,7 +57,7 @@ async def working(settings: Settings, redis_url: str) -> AsyncIterator[Worker[An
         )
         worker.SIGNALS = []  # the process's own entry handles them (bot/web.py)
         over = asyncio.Event()
-        tasks = [asyncio.create_task(worker.start()), asyncio.create_task(_rescue(jobs, over))]
+        tasks = [asyncio.create_task(task) for task in (worker.start(), _dispatch(jobs, over), _rescue(jobs, over))]
         try:
             yield worker
         finally:
@@ -82,6 +82,17 @@ async def _finish_running(worker: Worker[Any]) -> None:
         async with asyncio.timeout(GRACE):
             while worker.job_task_contexts:  # noqa: ASYNC110 - the engine tells nobody
                 await asyncio.sleep(STOP_POLL)
+
+
+async def _dispatch(jobs: Jobs, over: asyncio.Event) -> None:
+    """Make jobs of what comes in, until it is over."""
+    while not over.is_set():
+        try:
+            await jobs.dispatch(DEQUEUE_TIMEOUT)
+        except (redis.RedisError, OSError):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DEQUEUE_TIMEOUT):
+                    await over.wait()
 
 
 async def _rescue(jobs: Jobs, over: asyncio.Event) -> None:
