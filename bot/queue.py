@@ -10,6 +10,8 @@ What an event is about, its subject, is worked on by one job at a time, and the 
   puts one more job in the queue if the number has grown.
 - ``pending`` holds every event until it is finished, that one more job's too. What the queue engine lost is put back
   from there.
+- ``tries`` counts how often an event's job began and came to no orderly end, be it that it failed or that its process
+  died. One that has been tried `MAX_TRIES` times is buried: kept to be looked at, until a person retries or drops it.
 
 Events without a subject each count, and are jobs without a lock.
 """
@@ -19,17 +21,20 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from saq import Job, Queue
+from saq import Job
 from saq.queue.redis import RedisQueue
 
 from bot.events import AnyEvent, GroupEvent, PullEvent, decode, encode
+from bot.inbox import PENDING, Inbox, Waiting, flight
 
 QUEUE = "winparity"
-PENDING = "wp:pending"
+TRIES = "wp:tries"
+BURIED = "wp:buried"
 # The engine's own list of jobs that wait or run.
 _INCOMPLETE = f"saq:{QUEUE}:incomplete"
 
@@ -39,17 +44,26 @@ BEAT_EVERY = 2.0
 SWEEP = 2
 # A lock outlives its holder by this much at most, in milliseconds; a holder renews it with each beat.
 LOCK_TTL_MS = 20_000
-# How often a job is tried before it counts as failed, and its longest time in seconds: a cold clone of a huge
-# repository over a slow line, and its analysis.
-RETRIES = 5
+# Redis waits without end for 0 seconds, so one look waits this long.
+_SHORTEST_WAIT = 0.01
+# How often a job is tried before it is buried, and its longest time in seconds: a cold clone of a huge repository over a
+# slow line, and its analysis.
+MAX_TRIES = 5
+# The engine's own count is the smaller limit never: ours also counts what it cannot see, such as a killed process.
+_ENGINE_RETRIES = 1_000
 JOB_TIMEOUT = 1200
 RETRY_DELAY = 2.0
+# Seconds that the pause between two tries grows to.
+MAX_RETRY_DELAY = 60.0
 # GitHub redelivers for three days (docs: "Redelivering webhooks").
 DELIVERY_TTL = 3 * 24 * 3600
 # What a quiet pull request leaves behind goes after this many seconds. The count outlives what it is compared with:
 # one that began anew below an old ``done`` would look answered.
 DONE_TTL = 30 * 24 * 3600
 ASKED_TTL = 2 * DONE_TTL
+
+# What is kept of events that were given up: how many, and characters of the reason.
+MAX_BURIED, MAX_WHY = 1_000, 300
 
 # A lock's value is its owner and then its run, which has a fixed length.
 RUN_BYTES = 8
@@ -81,6 +95,20 @@ def _one_more(event: AnyEvent) -> AnyEvent:
     if isinstance(event, PullEvent):
         return msgspec.structs.replace(event, delivery=delivery, pull=None, again=False)
     return msgspec.structs.replace(event, delivery=delivery)
+
+
+class Grave(msgspec.Struct, frozen=True):
+    """An event that was given up.
+
+    Attributes:
+        at: when, in seconds since the epoch.
+        why: in words.
+        event: as the queue keeps events.
+    """
+
+    at: float
+    why: str
+    event: str
 
 
 class Hold:
@@ -125,7 +153,8 @@ class Jobs:
 
     def __init__(self, url: str) -> None:
         self.redis: Redis = Redis.from_url(url, health_check_interval=30)
-        self.queue: Queue = RedisQueue(self.redis, name=QUEUE)
+        self.queue = RedisQueue(self.redis, name=QUEUE)
+        self._inbox = Inbox(self.redis)
 
     async def close(self) -> None:
         """Close all connections. A store that is away does not keep us."""
@@ -138,11 +167,27 @@ class Jobs:
 
         Returns:
             False for a delivery that is finished or under way.
+
+        Raises:
+            bot.inbox.FullError: so much waits that nothing more is taken.
+            redis.RedisError, OSError: the store is away.
         """
-        if await self.is_finished(event.delivery):
-            return False
-        await self.redis.hset(PENDING, event.delivery, encode(event))
-        return await self._enqueue(event)
+        return await self._inbox.accept(event)
+
+    async def dispatch(self, wait: float = 0.0) -> int:
+        """Make jobs of the events that have come and whose turn it is. Returns how many came.
+
+        Args:
+            wait: seconds to wait for one; 0 looks once.
+        """
+        arrived = await self._inbox.arrived(max(wait, _SHORTEST_WAIT))
+        for event in await self._inbox.line_up(arrived):
+            await self._enqueue(event)
+        return len(arrived)
+
+    async def _next(self, installation: int) -> None:
+        for event in await self._inbox.take_off(installation):
+            await self._enqueue(event)
 
     async def _enqueue(self, event: AnyEvent) -> bool:
         """Make an event a job, unless it is one already: a delivery that comes twice asks for nothing new."""
@@ -152,9 +197,9 @@ class Jobs:
             "work",
             kwargs={"event": encode(event).decode(), "asked": await self._count(event)},
             key=event.delivery,
-            retries=RETRIES,
+            retries=_ENGINE_RETRIES,
             retry_delay=RETRY_DELAY,
-            retry_backoff=True,
+            retry_backoff=MAX_RETRY_DELAY,
             timeout=JOB_TIMEOUT,
             heartbeat=HEARTBEAT,
         )
@@ -171,24 +216,87 @@ class Jobs:
             await self.redis.set(_key(event.subject, "again"), number, ex=ASKED_TTL)
         return number
 
-    async def finished(self, event: AnyEvent, *, well: bool = True) -> None:
-        """Strike an event off. One that failed for good may be delivered again; one that went well runs only once."""
+    async def begin(self, event: AnyEvent) -> int:
+        """Count that an event's job begins. Returns the number of this try, from 1."""
+        return int(await self.redis.hincrby(TRIES, event.delivery, 1))
+
+    async def forgive(self, event: AnyEvent) -> None:
+        """What ended the job was not its own fault: its tries begin anew."""
+        await self.redis.hdel(TRIES, event.delivery)
+
+    async def finished(self, event: AnyEvent) -> None:
+        """Strike an event off. The same delivery never runs again."""
         async with self.redis.pipeline(transaction=True) as pipe:
-            if well:
-                pipe.set(_delivery_key(event.delivery), 1, ex=DELIVERY_TTL)
+            pipe.set(_delivery_key(event.delivery), 1, ex=DELIVERY_TTL)
             pipe.hdel(PENDING, event.delivery)
+            pipe.hdel(TRIES, event.delivery)
+            pipe.srem(flight(event.installation), event.delivery)
             await pipe.execute()
+        await self._next(event.installation)
+
+    async def bury(self, event: AnyEvent, why: str) -> None:
+        """Strike an event off that cannot be worked on, and keep it to be looked at. Delivered again it is tried again.
+
+        Of more than `MAX_BURIED` the oldest go.
+        """
+        grave = msgspec.json.encode(Grave(time.time(), why[:MAX_WHY], encode(event).decode()))
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.hset(BURIED, event.delivery, grave)
+            pipe.hdel(PENDING, event.delivery)
+            pipe.hdel(TRIES, event.delivery)
+            pipe.srem(flight(event.installation), event.delivery)
+            await pipe.execute()
+        await self._next(event.installation)
+        graves = await self.buried()
+        if oldest := [delivery for delivery, _ in graves[: max(0, len(graves) - MAX_BURIED)]]:
+            await self.redis.hdel(BURIED, *oldest)
+
+    async def buried(self) -> list[tuple[str, Grave]]:
+        """What is buried, by delivery, oldest first."""
+        stored: dict[bytes, bytes] = await self.redis.hgetall(BURIED)  # type: ignore[assignment] # no text is decoded
+        graves = [(name.decode(), msgspec.json.decode(grave, type=Grave)) for name, grave in stored.items()]
+        return sorted(graves, key=lambda known: known[1].at)
+
+    async def unbury(self, delivery: str, *, retry: bool) -> bool:
+        """Take an event out of its grave, to try it again or to forget it. False when it is not there."""
+        stored = await self.redis.hget(BURIED, delivery)
+        if stored is None:
+            return False
+        if retry:
+            await self.submit(decode(msgspec.json.decode(stored, type=Grave).event))
+        return bool(await self.redis.hdel(BURIED, delivery))
 
     async def is_finished(self, delivery: str) -> bool:
         """Whether a delivery went well."""
         return bool(await self.redis.exists(_delivery_key(delivery)))
 
     async def rescue(self) -> int:
-        """Put back what was accepted and is in no queue: its sweeper was killed halfway. Returns how many."""
+        """Put back what was accepted and is in no queue: who was to line it up, or its sweeper, was killed halfway.
+
+        Returns:
+            How many became jobs.
+        """
         count = 0
         for stored in await self.redis.hvals(PENDING):
-            count += await self._enqueue(decode(stored))
+            event = decode(stored)
+            if await self.redis.sismember(flight(event.installation), event.delivery):
+                count += await self._enqueue(event)
+            else:
+                count += sum([await self._enqueue(ready) for ready in await self._inbox.line_up([event])])
         return count
+
+    async def waiting(self) -> Waiting:
+        """How much is in the store."""
+        first: Any = await self.redis.lindex(self.queue.namespace("queued"), 0)
+        job = await self.queue.job(self.queue.job_key_from_id(first.decode())) if first else None
+        oldest = max(0.0, time.time() - job.queued / 1000) if job is not None and job.queued else 0.0
+        return Waiting(
+            await self.redis.hlen(PENDING),
+            await self.queue.count("queued"),
+            await self.queue.count("active"),
+            await self.redis.hlen(BURIED),
+            oldest,
+        )
 
     async def answered(self, event: AnyEvent, asked: int) -> bool:
         """Whether what is published already answers this event, and all that came meanwhile.
@@ -214,7 +322,7 @@ class Jobs:
             yield None
             return
         # A pause that was asked for before says nothing of a failure now.
-        job.retry_delay, job.retry_backoff = RETRY_DELAY, True
+        job.retry_delay, job.retry_backoff = RETRY_DELAY, MAX_RETRY_DELAY
         asked, again, done = [await self._number(event, what) for what in ("asked", "again", "done")]
         hold = Hold(self.redis, event.subject, owner + run, asked, again if again > done else 0)
         over = asyncio.Event()
@@ -254,12 +362,11 @@ class Jobs:
 
 
 def later(job: Job, until: float) -> None:
-    """Arrange that the job, when it raises next, is tried again at a time, without counting as a failure.
+    """Arrange that the job, when it raises next, is tried again at a time.
 
     Args:
         job: the running job.
         until: seconds since the epoch.
     """
-    job.retries += 1
     job.retry_backoff = False
     job.retry_delay = max(1.0, until - time.time())

@@ -11,6 +11,7 @@ import structlog
 from aiohttp import web
 
 from bot.config import MAX_BODY_BYTES, Settings, Unregistered
+from bot.inbox import FullError
 from bot.queue import Jobs
 from bot.valkey import embedded
 from bot.webhook import EventError, SignatureError, StrangerError, parse, verify
@@ -66,6 +67,9 @@ async def webhook(request: web.Request) -> web.Response:
     try:
         async with asyncio.timeout(STORE_TIMEOUT):
             accepted = await request.app[_JOBS].submit(event)
+    except FullError as error:
+        log.error("refused a delivery", delivery=delivery, reason=str(error))  # noqa: TRY400 - not a bug
+        return web.Response(status=503, text="too much waits already\n", headers={"Retry-After": "60"})
     except (redis.RedisError, OSError, TimeoutError) as error:
         log.error("the store is away", delivery=delivery, reason=type(error).__name__)  # noqa: TRY400 - not a bug
         return web.Response(status=503, text="cannot store the delivery now\n")

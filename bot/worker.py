@@ -19,7 +19,7 @@ from bot.events import AnyEvent, GroupEvent, PullEvent, SuiteEvent, decode
 from bot.github import TIMEOUT, BusyError, GitHub, RefusedError
 from bot.line import Line
 from bot.org_config import OrgConfigs
-from bot.queue import SWEEP, Hold, Jobs, SupersededError, later
+from bot.queue import MAX_TRIES, SWEEP, Hold, Jobs, SupersededError, later
 
 # Seconds between looks for accepted events that are in no queue.
 RESCUE_EVERY = 30.0
@@ -59,7 +59,7 @@ async def working(settings: Settings, redis_url: str) -> AsyncIterator[Worker[An
         )
         worker.SIGNALS = []  # the process's own entry handles them (bot/web.py)
         over = asyncio.Event()
-        tasks = [asyncio.create_task(worker.start()), asyncio.create_task(_rescue(jobs, over))]
+        tasks = [asyncio.create_task(task) for task in (worker.start(), _dispatch(jobs, over), _rescue(jobs, over))]
         try:
             yield worker
         finally:
@@ -86,6 +86,17 @@ async def _finish_running(worker: Worker[Any]) -> None:
                 await asyncio.sleep(STOP_POLL)
 
 
+async def _dispatch(jobs: Jobs, over: asyncio.Event) -> None:
+    """Make jobs of what comes in, until it is over."""
+    while not over.is_set():
+        try:
+            await jobs.dispatch(DEQUEUE_TIMEOUT)
+        except (redis.RedisError, OSError):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DEQUEUE_TIMEOUT):
+                    await over.wait()
+
+
 async def _rescue(jobs: Jobs, over: asyncio.Event) -> None:
     """Put back what was lost, until it is over. It is not cancelled: redis-py may swallow a cancellation."""
     while not over.is_set():
@@ -102,7 +113,7 @@ async def work(context: dict[str, Any], *, event: str, asked: int) -> str:
 
     Raises:
         BusyError: GitHub cannot be asked now; the queue runs the job again when it can.
-        Exception: a bug; the queue runs the job again, a few times.
+        Exception: a bug; the queue runs the job again, a few times, and then it is buried.
     """
     line: Line = context["line"]
     job: Job = context["job"]
@@ -123,32 +134,50 @@ async def work(context: dict[str, Any], *, event: str, asked: int) -> str:
 
 async def _attempt(line: Line, event: AnyEvent, hold: Hold | None, job: Job) -> str:
     """Run the job, and decide what its failure means."""
+    tried = await line.jobs.begin(event)
     try:
+        if tried > MAX_TRIES:
+            # Nobody was left to say so when the last try ended.
+            return await _give_up(line, event, hold, f"its process died {MAX_TRIES} times")
         done = await _do(line, event, hold)
     except SupersededError as reason:
         # Whoever took over answers this event too.
         done = f"superseded: {reason}"
     except BusyError as busy:
+        await line.jobs.forgive(event)
         later(job, busy.until)
         log.warning("come back later", reason=str(busy))
         raise
     except RefusedError as refusal:
         # No permission, or the repository is gone: trying again changes nothing.
         done = f"refused: {refusal}"
-    except Exception:
-        last = job.attempts >= job.retries
-        log.exception("job failed", attempt=job.attempts, last=last)
-        if last:
-            if hold is not None and isinstance(event, PullEvent | GroupEvent):
-                await checking.confess(line, event, hold)
-            await line.jobs.finished(event, well=False)
+    except asyncio.CancelledError:
+        # The process is to stop. The job runs again in another.
+        await line.jobs.forgive(event)
         raise
+    except Exception as error:
+        log.exception("job failed", attempt=tried, last=tried >= MAX_TRIES)
+        if tried < MAX_TRIES:
+            raise
+        return await _give_up(line, event, hold, f"{type(error).__name__} in the last of {MAX_TRIES} tries")
     else:
         if hold is not None:
             await line.jobs.note_answered(event, hold)
     await line.jobs.finished(event)
     log.info("done", outcome=done)
     return done
+
+
+async def _give_up(line: Line, event: AnyEvent, hold: Hold | None, why: str) -> str:
+    """Say on the head that we failed, and bury the event."""
+    log.error("given up", reason=why)
+    if hold is not None and isinstance(event, PullEvent | GroupEvent):
+        try:
+            await checking.confess(line, event, hold)
+        except Exception:
+            log.exception("cannot say so on GitHub")
+    await line.jobs.bury(event, why)
+    return f"buried: {why}"
 
 
 async def _do(line: Line, event: AnyEvent, hold: Hold | None) -> str:

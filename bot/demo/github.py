@@ -575,7 +575,7 @@ class StandIn:
         output = {name: run.get("output", {}).get(name) for name in ("title", "summary", "text")}
         counted = {**output, "annotations_count": len(run["annotations"]), "annotations_url": f"{self.url}/annotations"}
         shown = {name: value for name, value in run.items() if name != "annotations"}
-        return {**shown, "html_url": f"{self.url}/runs/{run['id']}", "output": counted}
+        return {**shown, "html_url": f"{self.git_url}/runs/{run['id']}", "output": counted}
 
     def add_check_run(self, name: str, run: Json, app: int) -> Json:
         """A check run, by any app."""

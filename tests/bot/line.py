@@ -8,7 +8,8 @@ from bot.config import Settings
 from bot.demo.github import PullState, RepositoryState, StandIn
 from bot.demo.sample import commit
 from bot.ids import Sha
-from bot.queue import PENDING, QUEUE, Jobs
+from bot.inbox import PENDING
+from bot.queue import QUEUE, Jobs
 
 NAME = "Example/Berth"
 Tree = dict[str, str]

@@ -13,7 +13,8 @@ import pytest
 
 from bot.demo.github import PullState, RepositoryState, StandIn
 from bot.demo.run import _free_port
-from bot.queue import PENDING, Jobs
+from bot.inbox import PENDING
+from bot.queue import Jobs
 from tests.bot.conftest import APP_ID, NAME, WEBHOOK_SECRET, Keys
 
 pytestmark = pytest.mark.slow

@@ -13,12 +13,13 @@ from aiohttp import web
 
 import bot.analysis
 import bot.github
-import bot.queue
+import bot.worker
 from bot.check import CHECK_NAME
 from bot.comment import MARKER
 from bot.config import MAX_BODY_BYTES
 from bot.demo.sample import commit, git
 from bot.docs import HOME
+from bot.queue import TRIES
 from bot.worker import working
 from tests.bot.conftest import APP_ID, INSTALLATION, NAME
 from tests.bot.line import BASE, DOCUMENTS, HARMLESS, LOST, LOST_MORE, MALFORMED, PATIENCE, REAL, STUB, Line, Tree
@@ -452,7 +453,7 @@ async def test_a_bug_of_ours_is_confessed_in_grey(line: Line, monkeypatch: pytes
 
     with monkeypatch.context() as patch:
         patch.setattr(bot.analysis.Analyst, "compare", fail)
-        patch.setattr(bot.queue, "RETRIES", 2)
+        patch.setattr(bot.worker, "MAX_TRIES", 2)
         pull = await line.open(LOST)
         await line.hear("opened", pull, "the-delivery")
     assert len(tried) == 2
@@ -464,13 +465,26 @@ async def test_a_bug_of_ours_is_confessed_in_grey(line: Line, monkeypatch: pytes
     assert line.runs()[-1]["conclusion"] == "failure", "sent again, it is worked on again"
 
 
+async def test_an_event_that_kills_its_worker_each_time_is_buried(line: Line) -> None:
+    pull = await line.open(LOST)
+    await line.jobs.redis.hset(TRIES, "the-delivery", bot.worker.MAX_TRIES)  # as dead workers leave it
+    await line.hear("opened", pull, "the-delivery")
+    [run] = line.runs()
+    assert (run["status"], run["conclusion"]) == ("completed", "neutral")
+    [(delivery, grave)] = await line.jobs.buried()
+    assert (delivery, "died" in grave.why) == ("the-delivery", True)
+    assert await line.jobs.unbury("the-delivery", retry=True)
+    await line.quiet()
+    assert line.runs()[-1]["conclusion"] == "failure", "tried again it is worked on"
+
+
 @pytest.mark.slow
 async def test_a_bug_of_ours_leaves_an_older_comment_as_it_is(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     pull = await line.open(LOST)
     await line.hear("opened", pull)
     before = line.bodies(pull)
     monkeypatch.setattr(bot.analysis.Analyst, "compare", None)
-    monkeypatch.setattr(bot.queue, "RETRIES", 1)
+    monkeypatch.setattr(bot.worker, "MAX_TRIES", 1)
     await line.push(pull, LOST_MORE)
     await line.hear("synchronize", pull)
     assert line.runs(pull.head)[0]["conclusion"] == "neutral"
@@ -489,7 +503,7 @@ async def test_a_job_that_fails_does_not_stop_the_others(line: Line, monkeypatch
         return await real(self, task, token)
 
     monkeypatch.setattr(bot.analysis.Analyst, "compare", fail_for_one)
-    monkeypatch.setattr(bot.queue, "RETRIES", 1)
+    monkeypatch.setattr(bot.worker, "MAX_TRIES", 1)
     await asyncio.gather(line.send("opened", bad), line.send("opened", good))
     await line.quiet()
     assert {run["head_sha"]: run["conclusion"] for run in line.runs()} == {bad.head: "neutral", good.head: "failure"}

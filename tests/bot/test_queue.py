@@ -4,16 +4,19 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from redis.exceptions import RedisError
 from saq import Job
 from saq.utils import now
 
-from bot import queue
-from bot.events import PullEvent, decode, encode
+from bot import inbox, queue
+from bot.events import AnyEvent, PullEvent, decode, encode
 from bot.ids import Repo
-from bot.queue import PENDING, QUEUE, Hold, Jobs, SupersededError, later
+from bot.inbox import PENDING
+from bot.queue import QUEUE, Hold, Jobs, SupersededError, later
 from tests.bot.conftest import until
 
 EVENT = PullEvent(delivery="d-1", installation=7, repo=Repo("example/berth"), number=1, action="opened")
@@ -30,8 +33,16 @@ async def elsewhere(valkey: str, jobs: Jobs) -> AsyncIterator[Jobs]:
     await other.close()
 
 
+async def _submit(jobs: Jobs, event: AnyEvent) -> bool:
+    """Take an event in, and let a worker line it up."""
+    accepted = await jobs.submit(event)
+    await jobs.dispatch()
+    return accepted
+
+
 async def _begun(jobs: Jobs) -> Job:
     """The next job, as a worker begins it."""
+    await jobs.dispatch()
     job = await jobs.queue.dequeue(timeout=1)
     assert job is not None
     job.attempts += 1
@@ -40,15 +51,16 @@ async def _begun(jobs: Jobs) -> Job:
     return job
 
 
-async def _ended(jobs: Jobs, event: PullEvent, *, well: bool = True) -> None:
+async def _ended(jobs: Jobs, event: PullEvent) -> None:
     """One job from start to end."""
     job = await _begun(jobs)
     assert job.key == event.delivery
-    await jobs.finished(event, well=well)
-    await job.finish("complete" if well else "failed")
+    await jobs.finished(event)
+    await job.finish("complete")
 
 
 async def _queued(jobs: Jobs) -> list[str]:
+    await jobs.dispatch()
     return [jobs.queue.job_key_from_id(name.decode()) for name in await jobs.redis.lrange(f"saq:{QUEUE}:queued", 0, -1)]
 
 
@@ -64,7 +76,7 @@ async def _asked(jobs: Jobs) -> int:
 
 
 async def test_an_accepted_event_is_a_job_and_is_kept(jobs: Jobs, elsewhere: Jobs) -> None:
-    assert await jobs.submit(EVENT)
+    assert await _submit(jobs, EVENT)
     assert await _queued(elsewhere) == ["d-1"]
     assert await _pending(elsewhere) == {"d-1"}
     job = await elsewhere.queue.job("d-1")
@@ -75,7 +87,7 @@ async def test_an_accepted_event_is_a_job_and_is_kept(jobs: Jobs, elsewhere: Job
 
 async def test_a_job_survives_a_killed_worker(jobs: Jobs) -> None:
     # With the engine's defaults a job whose worker was killed is not run again.
-    await jobs.submit(EVENT)
+    await _submit(jobs, EVENT)
     job = await _begun(jobs)
     assert job.retryable
     assert not job.stuck
@@ -84,10 +96,10 @@ async def test_a_job_survives_a_killed_worker(jobs: Jobs) -> None:
 
 
 async def test_a_delivery_that_waits_or_runs_is_known(jobs: Jobs, elsewhere: Jobs) -> None:
-    await jobs.submit(EVENT)
-    assert not await elsewhere.submit(EVENT)
+    await _submit(jobs, EVENT)
+    assert not await _submit(elsewhere, EVENT)
     await _begun(jobs)
-    assert not await elsewhere.submit(EVENT)
+    assert not await _submit(elsewhere, EVENT)
     assert await _queued(jobs) == []
     assert await _asked(jobs) == 1, "a delivery that came twice asks for a second run"
 
@@ -99,10 +111,10 @@ async def test_of_a_hundred_at_once_one_is_accepted(jobs: Jobs, elsewhere: Jobs)
 
 
 async def test_a_delivery_that_went_well_never_runs_again(jobs: Jobs, elsewhere: Jobs) -> None:
-    await jobs.submit(EVENT)
+    await _submit(jobs, EVENT)
     await _ended(jobs, EVENT)
     assert await elsewhere.is_finished("d-1")
-    assert not await elsewhere.submit(EVENT)
+    assert not await _submit(elsewhere, EVENT)
     assert await _queued(jobs) == []
     assert await _pending(jobs) == set()
 
@@ -112,12 +124,35 @@ async def test_a_finished_delivery_is_remembered_as_long_as_github_can_send_it_a
     assert 3 * 24 * 3600 - 60 < await jobs.redis.ttl("wp:delivery:d-1") <= 3 * 24 * 3600
 
 
-async def test_a_delivery_that_failed_may_come_again(jobs: Jobs) -> None:
-    await jobs.submit(EVENT)
-    await _ended(jobs, EVENT, well=False)
+async def test_a_delivery_that_was_given_up_may_come_again(jobs: Jobs, elsewhere: Jobs) -> None:
+    await _submit(jobs, EVENT)
+    job = await _begun(jobs)
+    assert [await jobs.begin(EVENT), await elsewhere.begin(EVENT)] == [1, 2]
+    await jobs.bury(EVENT, "it cannot be done")
+    await job.finish("complete")
     assert await _pending(jobs) == set()
-    assert await jobs.submit(EVENT)
+    [(name, grave)] = await elsewhere.buried()
+    assert (name, grave.why, decode(grave.event)) == ("d-1", "it cannot be done", EVENT)
+    assert await jobs.rescue() == 0, "what is buried is not put back by itself"
+    assert await _submit(jobs, EVENT)
     assert await _queued(jobs) == ["d-1"]
+    assert await jobs.begin(EVENT) == 1
+
+
+@pytest.mark.parametrize("retry", [True, False])
+async def test_a_grave_is_opened_once(jobs: Jobs, retry: bool) -> None:  # noqa: FBT001 - a table's column
+    await jobs.bury(EVENT, "x" * 1000)
+    assert await jobs.unbury("d-1", retry=retry)
+    assert not await jobs.unbury("d-1", retry=retry)
+    assert await _queued(jobs) == ["d-1"] * retry
+    assert await jobs.buried() == []
+
+
+async def test_of_many_graves_the_newest_are_kept(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "MAX_BURIED", 3)
+    for number in range(5):
+        await jobs.bury(replace(EVENT, delivery=f"d-{number}"), "")
+    assert [name for name, _ in await jobs.buried()] == ["d-2", "d-3", "d-4"]
 
 
 async def test_an_event_of_the_largest_numbers_is_kept_as_it_is(jobs: Jobs) -> None:
@@ -128,7 +163,7 @@ async def test_an_event_of_the_largest_numbers_is_kept_as_it_is(jobs: Jobs) -> N
         number=2**63 - 1,
         action="an action\n\u2028",
     )
-    await jobs.submit(event)
+    await _submit(jobs, event)
     job = await _begun(jobs)
     assert job.kwargs is not None
     assert decode(job.kwargs["event"]) == event
@@ -138,10 +173,10 @@ async def test_an_event_of_the_largest_numbers_is_kept_as_it_is(jobs: Jobs) -> N
 
 
 async def test_a_hold_excludes_other_jobs_of_its_pull_request_only(jobs: Jobs, elsewhere: Jobs) -> None:
-    await jobs.submit(EVENT)
-    await jobs.submit(SECOND)
+    await _submit(jobs, EVENT)
+    await _submit(jobs, SECOND)
     third = replace(EVENT, delivery="d-3", number=2)
-    await jobs.submit(third)
+    await _submit(jobs, third)
     first, second, other = [await _begun(jobs) for _ in range(3)]
     async with jobs.hold(EVENT, first) as hold, elsewhere.hold(SECOND, second) as refused:
         assert isinstance(hold, Hold)
@@ -153,10 +188,11 @@ async def test_a_hold_excludes_other_jobs_of_its_pull_request_only(jobs: Jobs, e
         assert later_on is not None
 
 
-async def test_of_twenty_jobs_at_once_one_holds(jobs: Jobs) -> None:
+async def test_of_twenty_jobs_at_once_one_holds(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "MAX_IN_FLIGHT", 20)
     events = [replace(EVENT, delivery=f"d-{i}") for i in range(20)]
     for event in events:
-        await jobs.submit(event)
+        await _submit(jobs, event)
     begun = [await _begun(jobs) for _ in events]
     held: list[str] = []
     over = asyncio.Event()
@@ -178,7 +214,7 @@ async def test_of_twenty_jobs_at_once_one_holds(jobs: Jobs) -> None:
 
 
 async def test_a_job_takes_back_what_it_held_when_it_was_killed(jobs: Jobs, elsewhere: Jobs) -> None:
-    await jobs.submit(EVENT)
+    await _submit(jobs, EVENT)
     job = await _begun(jobs)
     async with jobs.hold(EVENT, job) as before, elsewhere.hold(EVENT, job) as after:
         assert before is not None
@@ -195,8 +231,8 @@ async def test_no_job_takes_the_hold_of_one_with_a_name_like_its_own(jobs: Jobs,
     for holder, taker in ((EVENT.delivery, other), (other, EVENT.delivery)):
         held, late = replace(EVENT, delivery=holder), replace(EVENT, delivery=taker)
         await jobs.redis.flushall()
-        await jobs.submit(held)
-        await jobs.submit(late)
+        await _submit(jobs, held)
+        await _submit(jobs, late)
         first, second = await _begun(jobs), await _begun(jobs)
         async with jobs.hold(held, first) as hold, jobs.hold(late, second) as refused:
             assert hold is not None
@@ -207,8 +243,8 @@ async def test_a_hold_ends_by_itself_and_then_nothing_more_is_written(
     jobs: Jobs, elsewhere: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue, "LOCK_TTL_MS", 30)  # and BEAT_EVERY is far longer: the holder hangs
-    await jobs.submit(EVENT)
-    await jobs.submit(SECOND)
+    await _submit(jobs, EVENT)
+    await _submit(jobs, SECOND)
     first, second = await _begun(jobs), await _begun(jobs)
     async with jobs.hold(EVENT, first) as lost:
         assert lost is not None
@@ -233,7 +269,7 @@ async def _lock_lasts(jobs: Jobs, wanted: Callable[[int], bool]) -> None:
 
 async def test_a_hold_and_its_job_are_kept_alive(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "BEAT_EVERY", 0.01)
-    await jobs.submit(EVENT)
+    await _submit(jobs, EVENT)
     job = await _begun(jobs)
     job.touched -= 60_000
     async with jobs.hold(EVENT, job) as hold:
@@ -250,7 +286,7 @@ async def test_a_store_that_fails_for_a_moment_does_not_end_the_beat(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue, "BEAT_EVERY", 0.01)
-    await jobs.submit(EVENT)
+    await _submit(jobs, EVENT)
     job = await _begun(jobs)
     async with jobs.hold(EVENT, job) as hold:
         assert hold is not None
@@ -267,7 +303,7 @@ async def test_a_store_that_fails_for_a_moment_does_not_end_the_beat(
 
 
 async def test_a_hold_is_let_go_when_its_job_fails(jobs: Jobs) -> None:
-    await jobs.submit(EVENT)
+    await _submit(jobs, EVENT)
     job = await _begun(jobs)
     with suppress(ZeroDivisionError):
         async with jobs.hold(EVENT, job):
@@ -280,7 +316,7 @@ async def test_a_hold_is_let_go_when_its_job_fails(jobs: Jobs) -> None:
 
 async def test_what_is_published_answers_every_event_up_to_the_beginning_of_its_job(jobs: Jobs) -> None:
     for event in (EVENT, SECOND):
-        await jobs.submit(event)
+        await _submit(jobs, event)
     first, second = await _begun(jobs), await _begun(jobs)
     assert not await jobs.answered(EVENT, 1)
     async with jobs.hold(EVENT, first) as hold:
@@ -294,12 +330,12 @@ async def test_what_is_published_answers_every_event_up_to_the_beginning_of_its_
 
 
 async def test_an_event_that_came_meanwhile_is_answered_by_one_more_job(jobs: Jobs) -> None:
-    await jobs.submit(EVENT)
+    await _submit(jobs, EVENT)
     first = await _begun(jobs)
     async with jobs.hold(EVENT, first) as hold:
         assert hold is not None
         for late in (SECOND, replace(SECOND, delivery="d-3")):
-            await jobs.submit(late)
+            await _submit(jobs, late)
             job = await _begun(jobs)
             async with jobs.hold(late, job) as refused:
                 assert refused is None
@@ -321,10 +357,10 @@ async def test_an_event_that_came_meanwhile_is_answered_by_one_more_job(jobs: Jo
 
 
 async def test_one_more_job_is_not_lost_either(jobs: Jobs) -> None:
-    await jobs.submit(EVENT)
+    await _submit(jobs, EVENT)
     job = await _begun(jobs)
     async with jobs.hold(EVENT, job):
-        await jobs.submit(SECOND)
+        await _submit(jobs, SECOND)
         await _ended(jobs, SECOND)
         await jobs.finished(EVENT)
     await job.finish("complete")
@@ -336,10 +372,10 @@ async def test_one_more_job_is_not_lost_either(jobs: Jobs) -> None:
 
 
 async def test_a_job_that_was_killed_before_it_asked_for_one_more_does_the_work_itself(jobs: Jobs) -> None:
-    await jobs.submit(EVENT)
+    await _submit(jobs, EVENT)
     job = await _begun(jobs)
     hold = Hold(jobs.redis, EVENT.subject, "killed", 1)
-    await jobs.submit(SECOND)
+    await _submit(jobs, SECOND)
     await _ended(jobs, SECOND)
     await jobs.note_answered(EVENT, hold)
     assert job.kwargs is not None
@@ -347,7 +383,7 @@ async def test_a_job_that_was_killed_before_it_asked_for_one_more_does_the_work_
 
 
 async def test_what_a_pull_request_leaves_behind_goes_the_count_last(jobs: Jobs) -> None:
-    await jobs.submit(EVENT)
+    await _submit(jobs, EVENT)
     async with jobs.hold(EVENT, await _begun(jobs)) as hold:
         assert hold is not None
         await jobs.note_answered(EVENT, hold)
@@ -355,12 +391,95 @@ async def test_what_a_pull_request_leaves_behind_goes_the_count_last(jobs: Jobs)
     assert 0 < done < asked - 24 * 3600, "a new count would look answered by the old one"
 
 
+# Coming in.
+
+
+async def test_events_that_come_together_are_stored_together(jobs: Jobs) -> None:
+    await jobs.redis.config_resetstat()
+    accepted = await asyncio.gather(*(jobs.submit(replace(EVENT, delivery=f"d-{i % 40}")) for i in range(50)))
+    assert sum(accepted) == 40
+    stats: Any = await jobs.redis.info("commandstats")
+    assert sum(stats[name]["calls"] for name in ("cmdstat_eval", "cmdstat_evalsha") if name in stats) <= 4
+    assert await jobs.dispatch() == 40
+
+
+async def test_what_is_too_much_is_not_taken_and_what_is_known_still_is(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "MAX_PENDING", 2)
+    assert await jobs.submit(EVENT)
+    assert await jobs.submit(SECOND)
+    with pytest.raises(inbox.FullError):
+        await jobs.submit(replace(EVENT, delivery="d-3"))
+    assert not await jobs.submit(EVENT)
+    await jobs.finished(EVENT)
+    assert await jobs.submit(replace(EVENT, delivery="d-3"))
+
+
+async def test_a_busy_installation_does_not_keep_others_waiting(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "MAX_IN_FLIGHT", 2)
+    busy = [replace(EVENT, delivery=f"busy-{i}", number=i + 1) for i in range(10)]
+    for event in busy:
+        await jobs.submit(event)
+    await jobs.submit(replace(EVENT, delivery="other", installation=8))
+    assert await _queued(jobs) == ["busy-0", "busy-1", "other"]
+    await _ended(jobs, busy[0])
+    assert await _queued(jobs) == ["busy-1", "other", "busy-2"]
+    assert await _pending(jobs) == {*(event.delivery for event in busy[1:]), "other"}
+
+
+async def test_every_event_of_a_long_lane_has_its_turn(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "MAX_IN_FLIGHT", 2)
+    events = [replace(EVENT, delivery=f"d-{i:02}", number=i + 1) for i in range(9)]
+    for event in events:
+        await jobs.submit(event)
+    for event in events:
+        await _ended(jobs, event)
+    assert await jobs.waiting() == inbox.Waiting(0, 0, 0, 0, 0.0)
+    assert await jobs.redis.keys("wp:flight:*") == await jobs.redis.keys("wp:lane:*") == []
+
+
+@pytest.mark.parametrize("lost", ["inbox", "lane", "flight"])
+async def test_an_event_is_put_back_wherever_it_was_lost(jobs: Jobs, lost: str) -> None:
+    await jobs.submit(EVENT)
+    await jobs.redis.delete(inbox.INBOX)
+    if lost == "lane":
+        await jobs.redis.zadd(inbox.lane(7), {"d-1": 1})
+    if lost == "flight":
+        await jobs.redis.sadd(inbox.flight(7), "d-1")
+    assert await jobs.rescue() == 1
+    assert await _queued(jobs) == ["d-1"]
+    await _ended(jobs, EVENT)
+    assert await jobs.redis.keys("wp:flight:*") == []
+
+
+async def test_what_is_lined_up_twice_leaves_nothing_behind(jobs: Jobs) -> None:
+    await jobs.submit(EVENT)
+    await jobs.rescue()
+    await _ended(jobs, EVENT)
+    await jobs.dispatch()
+    assert await _queued(jobs) == []
+    assert await jobs.redis.keys("wp:flight:*") == []
+
+
+async def test_a_store_that_is_away_is_an_error_for_all_who_wait_for_it(jobs: Jobs) -> None:
+    await jobs.redis.config_set("maxmemory", 1)
+    try:
+        answers = await asyncio.gather(
+            *(jobs.submit(replace(EVENT, delivery=f"d-{i}")) for i in range(5)), return_exceptions=True
+        )
+    finally:
+        await jobs.redis.config_set("maxmemory", 0)
+    assert all(isinstance(answer, RedisError) for answer in answers)
+    assert await jobs.submit(EVENT), "and then it works again"
+
+
 # What the engine loses.
 
 
 async def test_what_is_in_no_queue_is_put_back_exactly_once(jobs: Jobs, elsewhere: Jobs) -> None:
     for event in (EVENT, SECOND):
-        await jobs.submit(event)
+        await _submit(jobs, event)
     assert await jobs.rescue() == 0
     job = await _begun(jobs)
     await jobs.queue.abort(job, "a sweeper that is killed in the middle")
@@ -381,8 +500,8 @@ async def test_an_event_that_was_stored_and_never_queued_is_put_back(jobs: Jobs)
 
 
 async def test_what_is_under_way_or_waits_for_its_time_is_not_put_back(jobs: Jobs) -> None:
-    await jobs.submit(EVENT)
-    await jobs.submit(SECOND)
+    await _submit(jobs, EVENT)
+    await _submit(jobs, SECOND)
     await _begun(jobs)
     waiting = await _begun(jobs)
     later(waiting, time.time() + 60)
@@ -395,14 +514,14 @@ async def test_what_is_under_way_or_waits_for_its_time_is_not_put_back(jobs: Job
 
 
 async def test_coming_back_later_is_no_failure(jobs: Jobs) -> None:
-    await jobs.submit(EVENT)
-    for _ in range(3 * queue.RETRIES):
+    await _submit(jobs, EVENT)
+    for _ in range(3 * queue.MAX_TRIES):
         job = await _begun(jobs)
-        left = job.retries - job.attempts
+        assert await jobs.begin(EVENT) == 1
         until = time.time() + 60
+        await jobs.forgive(EVENT)
         later(job, until)
         assert job.retryable
-        assert job.retries - job.attempts == left + 1
         await job.retry("GitHub is busy")
         due = await jobs.redis.zscore(f"saq:{QUEUE}:incomplete", job.id)
         assert due == pytest.approx(until, abs=2)
@@ -412,14 +531,14 @@ async def test_coming_back_later_is_no_failure(jobs: Jobs) -> None:
 
 
 async def test_a_time_that_has_passed_means_soon(jobs: Jobs) -> None:
-    await jobs.submit(EVENT)
+    await _submit(jobs, EVENT)
     job = await _begun(jobs)
     later(job, time.time() - 1000)
     assert 0 < job.next_retry_delay() <= 1
 
 
 async def test_a_failure_after_a_pause_is_tried_again_as_soon_as_any(jobs: Jobs) -> None:
-    await jobs.submit(EVENT)
+    await _submit(jobs, EVENT)
     job = await _begun(jobs)
     later(job, time.time() + 3000)
     async with jobs.hold(EVENT, job):
@@ -427,8 +546,9 @@ async def test_a_failure_after_a_pause_is_tried_again_as_soon_as_any(jobs: Jobs)
     assert job.next_retry_delay() < 60
 
 
-async def test_a_failure_counts_and_the_last_one_is_the_last(jobs: Jobs) -> None:
-    await jobs.submit(EVENT)
+async def test_after_many_pauses_a_failure_is_still_tried_again_soon(jobs: Jobs) -> None:
+    await _submit(jobs, EVENT)
     job = await _begun(jobs)
-    job.attempts = queue.RETRIES
-    assert not job.retryable
+    job.attempts = 500
+    assert job.retryable
+    assert job.next_retry_delay() <= queue.MAX_RETRY_DELAY

@@ -23,7 +23,8 @@ from bot.config import MAX_BODY_BYTES, Secret, Settings
 from bot.demo.github import PullState, RepositoryState, StandIn
 from bot.events import EVENTS, PERMISSIONS
 from bot.github import TOKEN_PERMISSIONS
-from bot.queue import PENDING, QUEUE, Jobs
+from bot.inbox import INBOX, PENDING
+from bot.queue import Jobs
 from bot.valkey import _ensure, embedded
 from bot.web import listening, make_app, store
 from tests.bot.conftest import WEBHOOK_SECRET
@@ -68,10 +69,10 @@ async def _get(url: str) -> int:
 
 
 async def _stored(jobs: Jobs) -> tuple[list[str], list[str]]:
-    """The deliveries that are pending, and the jobs in the queue."""
-    queued = await jobs.redis.lrange(f"saq:{QUEUE}:queued", 0, -1)
+    """The deliveries that are pending, and those that wait for a worker."""
+    queued = await jobs.redis.lrange(INBOX, 0, -1)
     pending = await jobs.redis.hkeys(PENDING)
-    return [name.decode() for name in pending], [name.decode().rpartition(":")[2] for name in queued]
+    return [name.decode() for name in pending], [name.decode() for name in queued]
 
 
 # Taking deliveries.
