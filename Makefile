@@ -50,7 +50,7 @@ shadow: $(VENV)/dev.stamp  ## what the bot would have said on merged pull reques
 	@test -n "$(REPO)" || { echo "make shadow REPO=PATH[@REV] [N=500] [JSONL=FILE]" >&2; exit 2; }
 	@$(BIN)/python -m tests.shadow "$(REPO)" $(N) $(if $(JSONL),--jsonl "$(JSONL)")
 
-picture: $(VENV)/dev.stamp  ## draw the README's picture anew (needs chromium)
+picture: $(VENV)/dev.stamp  ## draw the README's picture and every other comment and check run (needs chromium)
 	@$(BIN)/python -m tests.picture
 
 lock: $(VENV)/pip.stamp  ## make the hash-locked requirement files anew from pyproject.toml

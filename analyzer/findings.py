@@ -12,6 +12,7 @@ from analyzer.model import (
     Finding,
     Level,
     Options,
+    Place,
     Platform,
     Score,
     Snapshot,
@@ -46,7 +47,9 @@ def analyze(base: Snapshot, head: Snapshot, options: Options | None = None, arou
         tags = {tag for c in tagged for side in (c.base, c.head) for tag in side.package.custom_tags}
         on = replace(options, target=_tagged(options.target, tags), reference=_tagged(options.reference, tags))
         found = _with_tags(found, compare(_only(base, held), _only(head, held), on, around), tags)
-    spoken = [replace(f, message=in_words_of(options, f.message, f.symbol)) for f in found.values()]
+    spoken = [
+        replace(f, message=in_words_of(options, f.message, f.symbol), before=_before(f, diff)) for f in found.values()
+    ]
     settled = suppress.settle(spoken, diff, options.policy)
     findings = tuple(sorted(settled, key=lambda f: (_ORDER[f.level], not f.gap, f.path, f.line, f.rule)))
     return Analysis(
@@ -83,6 +86,24 @@ def _findings(diff: Diff) -> Iterator[Finding]:
     for rule in RULES:
         for change in diff.vendored if rule.vendored else diff.packages:
             yield from (f for f in rule.check(change, diff) if not _breaks_build(f, diff))
+
+
+def _before(finding: Finding, diff: Diff) -> Place | None:
+    """Where the target had at base what a finding at head is about: the symbol of that name, or the file."""
+    if finding.side == "base":
+        return None
+    for change in (*diff.packages, *diff.vendored):
+        if change.dir != finding.package:
+            continue
+        if finding.symbol is None:
+            was = (f.base for f in change.files if f.base and f.head and f.head.path == finding.path)
+            return next((Place(file.path, 1) for file in was), None)
+        package = change.base.package
+        symbol = package.target.get(finding.symbol) or next(
+            (t for t in package.tests if t.name == finding.symbol), None
+        )
+        return symbol.place if symbol else None
+    return None
 
 
 # What says that something is gone.

@@ -226,17 +226,19 @@ class Accepted:
 
     Attributes:
         reason: in the project's words.
-        place: the comment or the entry that says so.
-        in_source: whether it is a comment in the source, or else an entry of the configuration.
+        place: the comment in the source or the entry that says so; None when a person said so on the change itself.
+        in_source: whether it is a comment in the source, or else an entry of the configuration or a person's word.
         new: whether the change under review brings it.
         issue: where the matter is followed up; "" when nowhere.
+        who: the person who said so on the change; "" for a comment in the source and for an entry.
     """
 
     reason: str
-    place: Place
+    place: Place | None
     in_source: bool
     new: bool = False
     issue: str = ""
+    who: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +256,8 @@ class Finding:
         stub: the kind of stub, for rules about stubs.
         gap: a user or caller on Windows can miss something.
         silent: Windows returns a nil error where Linux does work that can fail.
-        counterpart: where the other platform declares the symbol.
+        counterpart: where the other platform declares the symbol, at head.
+        before: where the target had it at base, for a finding at head.
         message: one sentence for a person; plain text, not markup, and not escaped.
         impact: names of features that lose or gain.
         package: the directory of the package; part of the fingerprint.
@@ -274,6 +277,7 @@ class Finding:
     gap: bool = False
     silent: bool = False
     counterpart: Place | None = None
+    before: Place | None = None
     impact: tuple[str, ...] = ()
     accepted: Accepted | None = None
 

@@ -180,12 +180,12 @@ class _Package:
                 self._used.add(directive)
                 place = Place(directive.path, directive.line)
                 new = directive.key not in self._before
-                return _accepted(finding, Accepted(directive.reason, place, in_source=True, new=new))
+                return accepted(finding, Accepted(directive.reason, place, in_source=True, new=new))
         for entry in self._entries:
             if self._counts(entry) and finding.rule in (entry.rules or (finding.rule,)) and _names(entry, finding):
                 self._used.add(entry)
                 place = Place(entry.path, entry.line)
-                return _accepted(finding, Accepted(entry.reason, place, in_source=False, issue=entry.issue))
+                return accepted(finding, Accepted(entry.reason, place, in_source=False, issue=entry.issue))
         return finding
 
     def _counts(self, entry: Acceptance) -> bool:
@@ -255,9 +255,10 @@ def _names(entry: Acceptance, finding: Finding) -> bool:
     return entry.name == (finding.symbol or finding.path.rpartition("/")[2])
 
 
-def _accepted(finding: Finding, by: Accepted) -> Finding:
-    when = " in this very change" if by.new else ""
+def accepted(finding: Finding, by: Accepted) -> Finding:
+    """A finding as the note that it becomes when it is accepted. Names and reasons are plain text, as messages are."""
+    how = f" by {by.who}" if by.who else " in this very change" * by.new
     issue = f" ({by.issue})" if by.issue else ""
     return replace(
-        finding, level=Level.NOTE, message=f"{finding.message} Accepted{when}: {by.reason}{issue}", accepted=by
+        finding, level=Level.NOTE, message=f"{finding.message} Accepted{how}: {by.reason}{issue}", accepted=by
     )

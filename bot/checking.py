@@ -7,6 +7,7 @@ from typing import get_args
 
 from bot import report
 from bot.analysis import Found, LimitError, Task
+from bot.check import CHECK_NAME
 from bot.config import Comment, Settings
 from bot.events import GroupEvent, PullEvent, SuiteEvent, about, again
 from bot.github import BROKEN_WAIT, BusyError, Installation, RefusedError
@@ -15,7 +16,7 @@ from bot.line import Line
 from bot.publish import About, Published, publish
 from bot.pull import Pull
 from bot.queue import Hold, SupersededError
-from bot.report import CHECK_NAME, Report
+from bot.report import Report
 from bot.source import MovedError, SourceError, UnreachableError
 
 # How often a pull request may change under our hands until the events of these changes are left to answer it.

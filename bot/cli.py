@@ -124,10 +124,10 @@ def diff(
 
     from analyzer import analyze
     from bot.around import around
+    from bot.check import FAILS
     from bot.config import Actions
     from bot.excerpt import sources
     from bot.formats import show
-    from bot.report import FAILS
     from bot.source import LocalRepository
 
     source = LocalRepository(repo)
@@ -257,9 +257,9 @@ def explain(
 
     from analyzer.explain import explain as explanations
     from analyzer.explain import suggestions
+    from bot.docs import PAGES
     from bot.excerpt import sources
     from bot.explain import show_explanation, show_page
-    from bot.report import PAGES
     from bot.source import LocalRepository
 
     console = Console(emoji=False)

@@ -10,8 +10,8 @@ from analyzer.explain import Explanation, Sight
 from analyzer.model import Options, Place
 from analyzer.names import in_words_of
 from analyzer.rules.pages import page_of
+from bot.docs import PAGES
 from bot.excerpt import Sources, excerpt
-from bot.report import PAGES
 from bot.terminal import text
 
 MAX_BODY = 40

@@ -47,7 +47,7 @@ def show(
 
 def _markdown(analysis: Analysis, config: RepoConfig, actions: Actions) -> str:
     """The comment as the bot would write it, also where it would keep silent: here it was asked for."""
-    report = render(analysis, actions.repo, comment="always", web=actions.server, config=config)
+    report = render(analysis, actions.repo, comment="always", web=actions.server, config=config, by_app=False)
     return report.comment or ""
 
 

@@ -16,10 +16,10 @@ import msgspec
 from cachetools import LRUCache, TLRUCache
 from gidgethub.aiohttp import GitHubAPI
 
+from bot.check import Annotation, Check
 from bot.config import Settings
 from bot.ids import Repo, Sha
 from bot.pull import Pull, RawPull
-from bot.report import Annotation, Check
 
 _T = TypeVar("_T")
 
@@ -108,6 +108,7 @@ class CheckRun(msgspec.Struct, frozen=True):
     id: int
     status: str
     external_id: str | None = None
+    html_url: str | None = None
 
 
 class _Api(GitHubAPI):
@@ -356,8 +357,8 @@ class Installation:
         annotations: tuple[Annotation, ...],
         *,
         completed: bool,
-    ) -> int:
-        """Create a check run with at most 50 annotations. Returns its id.
+    ) -> CheckRun:
+        """Create a check run with at most 50 annotations. Returns it as GitHub has it.
 
         Args:
             head: the commit.
@@ -369,7 +370,7 @@ class Installation:
         """
         run = {"name": name, "head_sha": head, "external_id": external_id, "output": _output(check, annotations)}
         url = f"/repos/{self.repo}/check-runs"
-        return msgspec.convert(await self._write("POST", url, {**run, **_state(check, completed)}), _Id).id
+        return msgspec.convert(await self._write("POST", url, {**run, **_state(check, completed)}), CheckRun)
 
     async def add_annotations(
         self, run: int, check: Check, annotations: tuple[Annotation, ...], *, completed: bool

@@ -3,12 +3,14 @@
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
+from bot.check import CHECK_NAME, Annotation, Check
+from bot.comment import MARKER, leading_to
 from bot.github import MAX_ANNOTATIONS, Comment, Installation
 from bot.ids import Sha
-from bot.report import CHECK_NAME, MARKER, Annotation, Check, Report
+from bot.report import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,31 +53,38 @@ async def publish(
     Returns:
         What was done; a second call with the same report does nothing.
     """
-    check = await _check(github, about, report.check, may_write)
-    comment = await _comment(github, number, report, may_write)
+    check, address = await _check(github, about, report.check, may_write)
+    comment = await _comment(github, number, _leading_to(report, address), may_write)
     return Published(comment, check)
+
+
+def _leading_to(report: Report, address: str) -> Report:
+    """The report whose comment leads to the check run, which has an address only now."""
+    comment, resolved = (leading_to(body, address) if body else body for body in (report.comment, report.resolved))
+    return replace(report, comment=comment, resolved=resolved)
 
 
 async def _check(
     github: Installation, about: About, check: Check, may_write: Callable[[], Awaitable[None]]
-) -> Literal["created", "unchanged"]:
-    """A run says by its external id what it shows. Another content is another run: GitHub shows the newest of a name.
+) -> tuple[Literal["created", "unchanged"], str]:
+    """What was done, and the run's address, or "". A run says by its external id what it shows.
 
-    One that is not completed lost its maker between two batches of annotations, so it does not count.
+    Another content is another run: GitHub shows the newest of a name. One that is not completed lost its maker between
+    two batches of annotations, so it does not count.
     """
     shown = f"{about.name}:{digest(check)}"
     wanted = f"{shown}:{about.again}" if about.again else shown
     runs = await github.check_runs(about.head, CHECK_NAME) if about.known else []
     newest = max(runs, key=lambda run: run.id, default=None)
     if newest is not None and newest.status == "completed" and _says(newest.external_id or "", wanted):
-        return "unchanged"
+        return "unchanged", newest.html_url or ""
     first, *rest = _batches(check.annotations)
     await may_write()
     run = await github.create_check_run(about.head, CHECK_NAME, wanted, check, first, completed=not rest)
     for number, batch in enumerate(rest, 1):
         await may_write()
-        await github.add_annotations(run, check, batch, completed=number == len(rest))
-    return "created"
+        await github.add_annotations(run.id, check, batch, completed=number == len(rest))
+    return "created", run.html_url or ""
 
 
 def _says(external_id: str, wanted: str) -> bool:

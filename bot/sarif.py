@@ -9,7 +9,7 @@ from urllib.parse import quote
 from analyzer.model import Accepted, Analysis, Finding, Level
 from analyzer.names import in_words_of, platform_name
 from analyzer.rules.pages import Page, page_of
-from bot.report import PAGES
+from bot.docs import PAGES
 from bot.text import visible
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -134,7 +134,7 @@ def _suppression(by: Accepted) -> dict[str, Any]:
         "kind": "inSource" if by.in_source else "external",
         "status": "accepted",
         "justification": _words(f"{by.reason} ({by.issue})" if by.issue else by.reason),
-        "location": _physical(by.place.path, by.place.line),
+        **({"location": _physical(by.place.path, by.place.line)} if by.place else {}),
     }
 
 

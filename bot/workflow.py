@@ -6,7 +6,8 @@ A command is a line of the log that begins with ``::``. No text of ours can begi
 from collections.abc import Iterator
 
 from analyzer.model import Analysis, Finding, Level
-from bot.report import MAX_MESSAGE, headline
+from bot.markdown import MAX_MESSAGE
+from bot.passages import headline
 from bot.text import short, visible
 
 _COMMANDS = {Level.REGRESSION: "error", Level.WARNING: "warning", Level.IMPROVEMENT: "notice"}

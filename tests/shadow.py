@@ -27,7 +27,7 @@ from analyzer.model import Analysis, Finding, Level
 from analyzer.rules import RULES
 from bot.ids import Sha
 from bot.output import analysis_json
-from bot.report import is_news
+from bot.passages import is_news
 from bot.source import LocalRepository, SourceError
 from bot.text import visible
 

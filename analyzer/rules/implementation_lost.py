@@ -6,14 +6,14 @@ What it finds
     with nothing in its place, which is one finding for the whole file.
 
 Why it matters on Windows
-    What worked stops working. A function that became a stub still compiles, so no build and no test says so.
+    What worked there stops working, and a stub still compiles, so no build and no test says so.
 
 Example
     `func (d *Daemon) Stats() error` moves from stats.go to stats_linux.go, and stats_windows.go gets
     `return errors.New("not supported")`.
 
 What to do
-    Keep the shared code, or give Windows its own implementation. If the loss is intended, say so in the pull request.
+    Keep the shared code, or give Windows its own implementation. If the loss is meant, accept it with its reason.
 
 Not reported
     Functions that Linux loses too; functions that moved to another package or were renamed; unexported functions and

@@ -515,7 +515,8 @@ class StandIn:
         """A check run as the API shows it: its annotations are counted."""
         output = {name: run.get("output", {}).get(name) for name in ("title", "summary", "text")}
         counted = {**output, "annotations_count": len(run["annotations"]), "annotations_url": f"{self.url}/annotations"}
-        return {**{name: value for name, value in run.items() if name != "annotations"}, "output": counted}
+        shown = {name: value for name, value in run.items() if name != "annotations"}
+        return {**shown, "html_url": f"{self.url}/runs/{run['id']}", "output": counted}
 
     def add_check_run(self, name: str, run: Json, app: int) -> Json:
         """A check run, by any app."""

@@ -239,7 +239,8 @@ def _show_result(stage: Stage, pull: PullState, run: dict[str, object]) -> None:
     for annotation in annotations[:MAX_SHOWN]:
         where = escape(visible(f"{annotation['path']}:{annotation['start_line']}"))
         console.print(f"  {annotation['annotation_level']:8} {where}", highlight=False)
-        console.print(Padding(escape(visible(annotation["message"])), (0, 0, 0, 11)), highlight=False, style="dim")
+        remark = "\n".join(escape(visible(line)) for line in annotation["message"].split("\n"))
+        console.print(Padding(remark, (0, 0, 0, 11)), highlight=False, style="dim")
     if len(annotations) > MAX_SHOWN:
         console.print(f"  and {len(annotations) - MAX_SHOWN} more annotations")
     console.print()
@@ -247,15 +248,8 @@ def _show_result(stage: Stage, pull: PullState, run: dict[str, object]) -> None:
 
 def terminal_markdown(body: str) -> Markdown:
     """A comment's body as a terminal can show it: GitHub's few HTML tags become Markdown."""
-    lines = [line for line in body.splitlines() if not line.startswith("<!--")]
-    text = (
-        "\n".join(lines)
-        .replace("<br>", "  \n  ")
-        .replace("</details>", "")
-        .replace("<sub>", "_")
-        .replace("</sub>", "_")
-    )
-    return Markdown(text.replace("<details><summary>", "**▾ ").replace("</summary>", "**"), hyperlinks=False)
+    text = "\n".join(line for line in body.splitlines() if not line.startswith("<!--")).replace("</details>", "")
+    return Markdown(text.replace("<details><summary>", "**▾ ").replace("</summary>", "**"))
 
 
 @asynccontextmanager

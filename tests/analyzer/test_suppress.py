@@ -6,8 +6,8 @@ import pytest
 
 from analyzer import analyze, scan
 from analyzer.directives import directives
-from analyzer.model import Acceptance, Finding, Level, Options, Platform, Policy, RuleLevel
-from analyzer.suppress import PAGES
+from analyzer.model import Acceptance, Accepted, Finding, Level, Options, Platform, Policy, RuleLevel
+from analyzer.suppress import PAGES, accepted
 from analyzer.symbols import packages
 from tests.analyzer.cases import snapshot
 
@@ -78,6 +78,14 @@ def test_a_directive_accepts(windows: str) -> None:
 )
 def test_a_directive_that_does_not_accept(windows: str, said: list[tuple[str, str]]) -> None:
     assert _said(_found(windows)) == said
+
+
+def test_a_person_accepts_by_name_and_without_a_place() -> None:
+    [finding] = _found(STUB)
+    settled = accepted(finding, Accepted("nobody asks for it", None, in_source=False, new=True, who="octocat"))
+    assert settled.level is Level.NOTE
+    assert settled.message == f"{finding.message} Accepted by octocat: nobody asks for it"
+    assert settled.fingerprint == finding.fingerprint
 
 
 def test_what_was_accepted_before_is_not_called_new() -> None:

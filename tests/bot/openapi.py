@@ -29,7 +29,7 @@ from bot.demo.github import Call
 
 
 class Package(NamedTuple):
-    """A JSON file in an npm package."""
+    """A file in an npm package."""
 
     name: str
     version: str
@@ -123,14 +123,20 @@ def _cached(name: str, wanted: str, make: Callable[[], Any]) -> Any:
 
 
 def _downloaded(package: Package) -> Any:
+    return json.loads(member(package))
+
+
+@functools.cache
+def member(package: Package) -> bytes:
+    """The one file that is wanted of a package, which is what it was when it was chosen."""
     with tempfile.TemporaryDirectory() as folder:
         archive = _packed(package, Path(folder))
         digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
         assert digest == package.sha512, f"{package.name} is not what it was: sha512-{digest}"
         with tarfile.open(archive) as opened:
-            member = opened.extractfile(package.member)
-            assert member is not None
-            return json.load(member)
+            found = opened.extractfile(package.member)
+            assert found is not None
+            return found.read()
 
 
 def _packed(package: Package, folder: Path) -> Path:

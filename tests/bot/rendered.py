@@ -1,13 +1,16 @@
-"""What a Markdown text becomes on GitHub, as far as hostile text could abuse it."""
+"""What a Markdown text becomes on GitHub, as far as hostile text could abuse it. GitHub's own fork of cmark parses it."""
 
 import re
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from cmarkgfm.cmark import Options, markdown_to_html_with_extensions
 
-# GitHub's additions to CommonMark that turn plain text into something: mentions, issues, commits, web and mail links,
-# emoji (docs: "Autolinked references and URLs"; the GFM specification, 6.9).
+EXTENSIONS = ["table", "autolink", "tagfilter", "strikethrough", "tasklist"]
+# A line's end is one in comments; raw HTML goes on to a filter; footnotes are on.
+OPTIONS = Options.CMARK_OPT_HARDBREAKS | Options.CMARK_OPT_UNSAFE | Options.CMARK_OPT_FOOTNOTES
+# What GitHub turns plain text into after that: mentions, issues, commits, web and mail links, emoji (docs: "Autolinked
+# references and URLs").
 _REFERENCES = (
     re.compile(r"@[\w-]", re.ASCII),
     re.compile(r"(?:#|\bGH-)\d", re.IGNORECASE),
@@ -16,61 +19,99 @@ _REFERENCES = (
     re.compile(r"[0-9a-f]{7}", re.IGNORECASE),
     re.compile(r":[\w+-]+:"),
 )
-_TAGS = re.compile(r"</?([a-z]+)>")
+_VOID = {"br", "hr", "img", "input"}
+# All that a text of ours is made of.
+OURS = {"h3", "h4", "p", "ul", "li", "br", "a", "code", "strong", "sub", "details", "summary"}
 
 
-class Rendered(NamedTuple):
-    """The parts of a rendered text."""
+@dataclass
+class Rendered:
+    """The parts of a rendered text.
 
-    text: str
-    code: list[str]
-    links: list[str]
-    html: list[str]
-    blocks: list[str]
+    Attributes:
+        html: all of it.
+        text: what is neither code nor the text of a link.
+        code: the code spans and blocks.
+        links: what links and images lead to.
+        tags: the elements, in order.
+        attributes: theirs, but for the targets of links.
+        comments: HTML comments.
+        unbalanced: elements that are not closed, or closed without having been opened.
+    """
+
+    html: str
+    text: str = ""
+    code: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)
+    attributes: list[str] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
+    unbalanced: list[str] = field(default_factory=list)
+
+    @property
+    def shown(self) -> str:
+        """All that a reader sees, without the invisible breaks of ours."""
+        words = re.sub(r"<!--.*?-->", "", self.html, flags=re.DOTALL)
+        return _unescaped(re.sub(r"<[^>]*>", "", words)).replace("\u200b", "")
+
+
+def page(markdown: str) -> str:
+    """The HTML that GitHub makes of a comment, before it looks for mentions and the like."""
+    html: str = markdown_to_html_with_extensions(markdown, OPTIONS, EXTENSIONS)
+    return html
 
 
 def rendered(markdown: str) -> Rendered:
-    """Parse a text with GitHub's extensions of the syntax."""
-    parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-    tokens = parser.parse(markdown)
-    flat = [inner for token in tokens for inner in (token, *(token.children or []))]
-    words = "\n".join(_words(token) for token in tokens if token.type == "inline")
-    return Rendered(
-        words,
-        [token.content for token in flat if token.type in {"code_inline", "code_block", "fence"}],
-        [
-            str(token.attrs.get("href", token.attrs.get("src")))
-            for token in flat
-            if token.type in {"link_open", "image"}
-        ],
-        [token.content for token in flat if token.type.startswith("html_")],
-        [_name(token) for token in tokens if token.nesting >= 0 and token.type != "inline"],
-    )
+    """Parse a text as GitHub does."""
+    parser = _Parser(page(markdown))
+    parser.feed(parser.found.html)
+    parser.close()
+    parser.found.unbalanced += parser.open
+    parser.found.text = parser.found.text.strip("\n")
+    return parser.found
 
 
-def _words(block: Token) -> str:
-    """A block's text; a tag and a line's end stand apart, as what is on both sides of them does."""
-    kinds = {"text": "", "text_special": "", "html_inline": "\n", "softbreak": "\n", "hardbreak": "\n"}
-    return "".join(kinds[token.type] or token.content for token in block.children or () if token.type in kinds)
+class _Parser(HTMLParser):
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found = Rendered(html)
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.tags.append(tag)
+        for name, value in attrs:
+            if name in {"href", "src"}:
+                self.found.links.append(value or "")
+            else:
+                self.found.attributes.append(f"{tag} {name}={value}")
+        if tag not in _VOID:
+            self.open.append(tag)
+        if tag == "code":
+            self.found.code.append("")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.found.unbalanced.append(f"/{tag}")
+
+    def handle_data(self, data: str) -> None:
+        if "code" in self.open:
+            self.found.code[-1] += data
+        elif "a" not in self.open:
+            self.found.text += data
+
+    def handle_comment(self, data: str) -> None:
+        self.found.comments.append(data.strip())
 
 
-def _name(token: Token) -> str:
-    return token.type.removesuffix("_open")
+def _unescaped(html: str) -> str:
+    for entity, character in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&")):
+        html = html.replace(entity, character)
+    return html
 
 
 def references(text: str) -> list[str]:
     """What GitHub might link or expand in a text."""
     return [match[0] for pattern in _REFERENCES for match in pattern.finditer(text)]
-
-
-def unbalanced(html: list[str]) -> list[str]:
-    """Tags that are not closed, or closed without having been opened."""
-    open_tags: list[str] = []
-    for tag in _TAGS.finditer(" ".join(html)):
-        if tag[1] == "br":
-            continue
-        if not tag[0].startswith("</"):
-            open_tags.append(tag[1])
-        elif not open_tags or open_tags.pop() != tag[1]:
-            return [tag[0]]
-    return open_tags

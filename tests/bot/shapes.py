@@ -29,6 +29,7 @@ LOSS = Finding(
     Stub.ERROR,
     gap=True,
     counterpart=Place("volume/usage_linux.go", 6),
+    before=Place("volume/usage_windows.go", 12),
 )
 WARNING = Finding(
     "stub-added",
@@ -59,7 +60,33 @@ GAIN = Finding(
     "logs",
     gap=True,
 )
-GONE = replace(LOSS, side="base", path="volume/old_windows.go", line=20, end_line=20)
+GONE = replace(LOSS, side="base", path="volume/old_windows.go", line=20, end_line=20, before=None)
+UNTESTED = Finding(
+    "test-skipped",
+    Level.WARNING,
+    "integration/logs_test.go",
+    40,
+    40,
+    "head",
+    "TestFollowLogs",
+    'TestFollowLogs no longer runs on Windows (runtime.GOOS == "windows").',
+    "integration",
+    gap=True,
+    before=Place("integration/logs_test.go", 38),
+)
+VENDORED = Finding(
+    "vendor-drift",
+    Level.WARNING,
+    "cmd/console.go",
+    31,
+    31,
+    "head",
+    "Resize",
+    "term.Resize of example.org/term is no longer there on Windows, and code built there needs it (in 1 place).",
+    "vendor/example.org/term",
+    gap=True,
+    counterpart=Place("vendor/example.org/term/resize_unix.go", 4),
+)
 NOTE = replace(GAIN, level=Level.NOTE, message="This is context.")
 ACCEPTED = replace(
     LOSS,
@@ -75,6 +102,12 @@ LISTED = replace(
         "AppArmor is Linux's.", Place(".github/winparity.yml", 3), in_source=False, issue="https://example.com/1"
     ),
 )
+COMMANDED = replace(
+    WARNING,
+    level=Level.NOTE,
+    message=f"{WARNING.message} Accepted by octocat: the service manager restarts it there.",
+    accepted=Accepted("the service manager restarts it there.", None, in_source=False, new=True, who="octocat"),
+)
 STALE = Finding(
     "ignore-stale",
     Level.WARNING,
@@ -85,6 +118,13 @@ STALE = Finding(
     "Store.Used",
     "This //winparity:ignore accepts nothing: Store.Used does real work now.",
     "volume",
+)
+UNEXPLAINED = replace(
+    STALE,
+    rule="ignore-unexplained",
+    message="This //winparity:ignore accepts nothing: it gives no reason.",
+    line=19,
+    end_line=19,
 )
 UNREADABLE = (Unreadable("big/data.go", "larger than 2 MiB"), Unreadable("odd/link.go", "a symbolic link"))
 HOSTILE_NAME = "a\n\x1b[31m`@octocat` [x](http://evil.example) <script> #1 \u202e_windows.go"
@@ -104,12 +144,15 @@ def analysis(*findings: Finding, **changes: object) -> Analysis:
 SHAPES = {
     "improved": analysis(GAIN, verdict="improved"),
     "regressed": analysis(LOSS, GONE, verdict="regressed"),
+    "behind": analysis(WARNING, UNTESTED, VENDORED, verdict="regressed"),
     "mixed": analysis(LOSS, WARNING, GAIN, QUIET, NOTE, verdict="mixed"),
     "unchanged": analysis(),
     "incomplete": analysis(WARNING, verdict="regressed", unreadable=UNREADABLE),
     "incomplete-unchanged": analysis(unreadable=UNREADABLE),
     "quiet": analysis(QUIET, verdict="regressed"),
     "accepted": analysis(ACCEPTED, LISTED, STALE),
+    "commanded": analysis(GAIN, COMMANDED, verdict="improved"),
+    "ignored": analysis(STALE, UNEXPLAINED),
     "darwin": analysis(
         replace(LOSS, message="Store.Free did real work on macOS and now returns a not-supported error."),
         verdict="regressed",
@@ -123,7 +166,12 @@ MANY = analysis(
     *(replace(LOSS, symbol=f"Store.F{n}", message=f"Store.F{n} is lost.", line=n) for n in range(1, 61)),
     verdict="regressed",
 )
+LONG_PATH = "long/" * 800 + "x_windows.go"
 LONG = analysis(
-    *(replace(finding, path="long/" * 800 + "x_windows.go") for finding in MANY.findings), verdict="regressed"
+    *(
+        replace(finding, path=LONG_PATH, before=Place(LONG_PATH, finding.line), counterpart=Place(LONG_PATH, 99))
+        for finding in MANY.findings
+    ),
+    verdict="regressed",
 )
 SHAPES["many"] = MANY

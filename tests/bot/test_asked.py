@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from bot.check import CHECK_NAME
 from bot.demo.github import PullState
 from bot.demo.sample import commit, git
 from bot.events import about
-from bot.report import CHECK_NAME
 from tests.bot.conftest import NAME
 from tests.bot.line import BASE, DOCUMENTS, HARMLESS, LOST, LOST_MORE, Line, Tree
 

@@ -13,11 +13,11 @@ from analyzer.explain import explain, suggestions
 from analyzer.model import Options, Platform, Status
 from bot.blame import Event, History, blame_json, show_blame, words
 from bot.demo.sample import commit, git
+from bot.docs import PAGES
 from bot.excerpt import sources
 from bot.explain import show_explanation, show_page
 from bot.ids import Sha
 from bot.past import Past
-from bot.report import PAGES
 from tests.analyzer.cases import snapshot
 from tests.conftest import Snapshots
 

@@ -15,11 +15,11 @@ from rich.console import Console
 
 from analyzer.model import Snapshot, SourceFile
 from bot.config import Actions
+from bot.docs import PAGES
 from bot.excerpt import MAX_LINES, MAX_WIDTH, excerpt, sources
 from bot.formats import show
 from bot.ids import Repo
 from bot.repo_config import RepoConfig
-from bot.report import PAGES
 from bot.sarif import FINGERPRINT, sarif
 from bot.terminal import show_analysis
 from bot.workflow import workflow_commands
@@ -182,7 +182,7 @@ def test_the_result_and_nothing_else_is_on_stdout(
     assert (said.err, out.getvalue()) == ("", "")
     assert (tmp_path / "summary.md").exists() == (form == "github")
     if form == "markdown":
-        assert "](https://ghe.example/example/berth/blob/" in said.out
+        assert "]: https://ghe.example/example/berth/blob/" in said.out
     if form == "github":
         assert (tmp_path / "summary.md").read_text().count("<!-- winparity -->") == 2
 

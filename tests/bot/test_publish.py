@@ -6,12 +6,15 @@ from dataclasses import replace
 
 import pytest
 
+from bot.check import CHECK_NAME, Annotation, Check
+from bot.comment import MARKER
 from bot.demo.github import Call, PullState, RepositoryState, StandIn
-from bot.github import BusyError, Installation
-from bot.ids import Sha
+from bot.github import BusyError, CheckRun, Installation
+from bot.ids import Repo, Sha
 from bot.publish import About, Published, digest, publish
-from bot.report import CHECK_NAME, MARKER, Annotation, Check, Report
+from bot.report import Report, render
 from tests.bot.conftest import APP_ID, Template
+from tests.bot.shapes import SHAPES
 
 CHECK = Check("failure", "Windows loses something", "a summary", "a text")
 REPORT = Report(f"{MARKER}\nWindows loses something", f"{MARKER}\nAll findings are resolved", CHECK)
@@ -196,6 +199,35 @@ async def test_a_duplicate_that_somebody_else_deletes_is_gone_all_the_same(
     standin.on_call = faster
     assert (await _publish(installation, pull)).comment == "edited"
     assert _bodies(repository) == [REPORT.comment]
+
+
+async def test_the_full_report_is_the_run_that_was_just_made(
+    standin: StandIn, installation: Installation, repository: RepositoryState, pull: PullState
+) -> None:
+    report = render(SHAPES["mixed"], Repo(repository.name))
+    assert await _publish(installation, pull, report) == Published("created", "created")
+    [run] = repository.check_runs
+    [body] = _bodies(repository)
+    assert body.endswith(f"\n[full-report]: {standin.url}/runs/{run['id']}")
+    before = len(_writes(standin))
+    assert await _publish(installation, pull, report) == Published("unchanged", "unchanged")
+    assert len(_writes(standin)) == before == 2
+    await _publish(installation, pull, replace(report, comment=None))
+    assert _bodies(repository)[0].endswith(f"\n[full-report]: {standin.url}/runs/{run['id']}")
+
+
+async def test_a_run_whose_address_is_not_told_is_found_at_its_commit(
+    installation: Installation,
+    repository: RepositoryState,
+    pull: PullState,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def untold(*_: object, **__: object) -> CheckRun:
+        return CheckRun(1, "completed")
+
+    monkeypatch.setattr(installation, "create_check_run", untold)
+    await _publish(installation, pull, render(SHAPES["mixed"], Repo(repository.name)))
+    assert _bodies(repository)[0].endswith(f"/commit/{SHAPES['mixed'].head}/checks")
 
 
 # The check run.

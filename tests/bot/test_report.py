@@ -7,31 +7,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.model import Analysis, Finding, Level, Unreadable
+from analyzer.model import Analysis, Finding, Level, Place, Score, Unreadable
+from bot.check import MAX_TITLE
+from bot.comment import MARKER, leading_to
+from bot.docs import HOME
 from bot.ids import Repo
+from bot.markdown import MAX_MESSAGE, plain
+from bot.passages import BUDGET, FEWER, headline
 from bot.repo_config import PATH, Problem, RepoConfig
-from bot.report import (
-    BUDGET,
-    MARKER,
-    MAX_LISTED,
-    MAX_MESSAGE,
-    Report,
-    code,
-    internal_error,
-    not_checked,
-    plain,
-    render,
-    section,
-)
-from bot.text import visible
-from tests.bot.rendered import references, rendered, unbalanced
+from bot.report import Report, internal_error, not_checked, render
+from tests.bot.injection import INJECTIONS
+from tests.bot.rendered import OURS, references, rendered
 from tests.bot.shapes import (
     ACCEPTED,
+    BASE,
     GAIN,
     GONE,
+    HEAD,
     HOSTILE,
     LISTED,
     LONG,
+    LONG_PATH,
     LOSS,
     MANY,
     NOTE,
@@ -39,26 +35,16 @@ from tests.bot.shapes import (
     SHAPES,
     STALE,
     UNREADABLE,
+    UNTESTED,
+    VENDORED,
     WARNING,
     analysis,
 )
 from tests.conftest import Snapshots
 
 REPO = Repo("example/berth")
-OUR_LINKS = "https://github.com/example/berth/"
-# What hostile text is made of: pieces of markup, and whatever else there is.
-MARKUP = ["http://", "www.", "GH-", "@octocat", "1.", "</details>", "<!--", "<script>", "](x)", "&amp;", "abc1234"]
-MARKUP += [
-    "deadbeef",
-    ":tada:",
-    "```",
-    "~~~",
-    "---",
-    "javascript:",
-    *"`*_~[]()<>#@!|\\&$-=+:./ \n\t\0\x1b\u200b\u202e0a1",
-]
-PIECES = st.sampled_from(MARKUP)
-TEXTS = st.lists(PIECES | st.text(max_size=5), max_size=20).map("".join)
+OUR_LINKS = ("https://github.com/example/berth/", f"{HOME}/blob/main/")
+TEXTS = st.lists(st.sampled_from([*INJECTIONS.values()]) | st.text(max_size=5), max_size=4).map("".join)
 
 
 def _show(report: Report) -> str:
@@ -153,19 +139,29 @@ def test_what_is_accepted_is_no_news_but_no_secret() -> None:
     report = render(analysis(ACCEPTED, LISTED), REPO)
     assert report.comment is None
     assert report.check.title == "Windows: 1 accepted in this very change"
-    assert report.check.text.count("Accepted") == 2
+    assert report.check.text.count(". Accepted") == 2
 
 
 def test_without_a_repository_links_lead_to_files_beside_the_text() -> None:
-    links = rendered(render(SHAPES["mixed"], None).comment or "").links
-    assert links
-    assert [link for link in links if ":" in link or link.startswith("/")] == []
+    links = rendered(render(SHAPES["mixed"], None, by_app=False).comment or "").links
+    files = [link for link in links if not link.startswith(HOME)]
+    assert "volume/usage_windows.go#L6-L8" in files
+    assert [link for link in files if ":" in link or link.startswith("/")] == []
+
+
+def test_where_no_app_is_nothing_leads_to_its_check_run_or_its_commands() -> None:
+    for repo in (None, REPO):
+        comment = render(MANY, repo, by_app=False).comment or ""
+        assert "more: see `winparity diff`." in comment
+        assert "//winparity:ignore implementation-lost REASON" in comment
+        assert [words for words in ("/checks", "/winparity ", "full report", "full-report") if words in comment] == []
 
 
 def test_what_stands_at_base_only_is_linked_there_and_not_annotated() -> None:
     report = render(analysis(GONE), REPO)
     assert report.check.annotations == ()
-    assert f"/blob/{analysis().base}/volume/old_windows.go#L20)" in report.check.text
+    assert "[`volume/old_windows.go:20`][1] before" in report.check.text
+    assert f"[1]: {OUR_LINKS[0]}blob/{analysis().base}/volume/old_windows.go#L20\n" in report.check.text
 
 
 def test_notes_are_not_annotated() -> None:
@@ -174,24 +170,25 @@ def test_notes_are_not_annotated() -> None:
 
 def test_a_long_list_is_cut_and_counted() -> None:
     comment = render(MANY, REPO).comment or ""
-    assert comment.count(" (regression)") == MAX_LISTED
-    assert f"- {len(MANY.findings) - MAX_LISTED} more in the check run" in comment
+    assert comment.count(" (regression)") == FEWER[0]
+    assert f"\n{len(MANY.findings) - FEWER[0]} more: see [full report][full-report].\n" in comment
     assert render(MANY, REPO).check.text.count(" (regression)") == len(MANY.findings)
 
 
 def test_over_the_budget_fewer_are_listed_and_the_rest_is_counted() -> None:
     report = render(LONG, REPO)
     listed = (report.comment or "").count(" (regression)")
-    assert 0 < listed < MAX_LISTED
-    assert f"- {len(LONG.findings) - listed} more" in (report.comment or "")
+    assert 0 < listed < FEWER[0]
+    assert f"\n{len(LONG.findings) - listed} more: see" in (report.comment or "")
     kept = report.check.text.count(" (regression)")
     assert 0 < kept < len(LONG.findings)
-    assert report.check.text.endswith(f"- {len(LONG.findings) - kept} more; run `winparity diff` to see all")
+    assert f"\n{len(LONG.findings) - kept} more: run `winparity diff` to see all.\n" in report.check.text
+    assert len(report.check.text.encode()) > BUDGET - len(LONG_PATH) * 4, "one more would pass it"
 
 
 def test_a_message_without_end_is_cut() -> None:
     [annotation] = render(analysis(replace(LOSS, message="x" * 10**6)), REPO).check.annotations
-    assert len(annotation.message) == MAX_MESSAGE
+    assert len(annotation.message.split("\n")[0]) == MAX_MESSAGE
 
 
 def _findings() -> st.SearchStrategy[Finding]:
@@ -221,34 +218,12 @@ def test_any_report_is_short_whole_and_harmless(
     for text in (report.comment or "", report.resolved or "", report.check.summary, report.check.text):
         assert len(text.encode()) <= BUDGET
         shown = rendered(text)
-        assert unbalanced(shown.html) == []
+        assert (shown.unbalanced, shown.attributes, set(shown.tags) - OURS) == ([], [], set())
         assert [link for link in shown.links if not link.startswith(OUR_LINKS)] == []
         assert references(shas.sub("", shown.text)) == []
     for body in (report.comment or "", report.resolved or ""):
         assert body.startswith(f"{MARKER}\n### ")
-        assert body.endswith("this comment is kept up to date</sub>")
-
-
-@settings(deadline=None)
-@given(TEXTS)
-def test_code_is_one_code_span(text: str) -> None:
-    shown = rendered(f"- before {code(text)} after")
-    assert len(shown.code) == 1
-    assert shown.text == "before  after"
-    assert (shown.links, shown.html) == ([], [])
-    assert shown.code[0].strip() == visible(text)[:200].strip() or shown.code[0].endswith("…")
-
-
-@settings(deadline=None)
-@given(TEXTS)
-def test_plain_is_just_text(text: str) -> None:
-    for before in ("", "- "):
-        shown = rendered(before + plain(text))
-        assert (shown.code, shown.links, shown.html) == ([], [], [])
-        assert set(shown.blocks) <= {"paragraph", *(["bullet_list", "list_item"] if before else [])}
-        assert references(shown.text) == []
-        words = visible(" ".join(text.split())).replace("\u200b", "")
-        assert shown.text.replace("\u200b", "") == (before.removeprefix("- ") + words).strip()
+        assert body.splitlines()[-1] == f"[full-report]: {OUR_LINKS[0]}commit/{HEAD}/checks"
 
 
 @pytest.mark.parametrize(
@@ -259,7 +234,7 @@ def test_plain_breaks_what_github_would_link(text: str) -> None:
     shown = rendered(plain(text))
     assert references(shown.text) == []
     assert shown.text.replace("\u200b", "") == text
-    assert shown.blocks == ["paragraph"]
+    assert shown.tags == ["p"]
 
 
 def test_a_break_is_never_part_of_a_host_name() -> None:
@@ -267,7 +242,137 @@ def test_a_break_is_never_part_of_a_host_name() -> None:
     assert "//\u200b" not in plain("https://evil.example")
 
 
-def test_a_section_ends_at_the_next_heading() -> None:
-    page = "Title.\n\nWhat to do\n    Mend it,\n    soon.\n\nNot reported\n    Else.\n"
-    assert section(page, "What to do") == "Mend it, soon."
-    assert section(page, "Missing") == ""
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        (analysis(), "Windows: unchanged"),
+        (analysis(unreadable=UNREADABLE), "Windows: nothing found; not all could be read"),
+        (analysis(LOSS, GONE, WARNING), "Windows: regressed. 2 regressions, 1 warning"),
+        (analysis(WARNING), "Windows: falls behind. 1 warning"),
+        (analysis(WARNING, QUIET), "Windows: falls behind. 2 warnings"),
+        (analysis(QUIET), "Windows: unchanged for users. 1 warning"),
+        (analysis(STALE), "Windows: unchanged. 1 warning"),
+        (analysis(GAIN), "Windows: improved. 1 improvement"),
+        (analysis(GAIN, QUIET), "Windows: improved. 1 warning, 1 improvement"),
+        (analysis(WARNING, GAIN), "Windows: mixed. 1 warning, 1 improvement"),
+        (analysis(LOSS, GAIN), "Windows: mixed. 1 regression, 1 improvement"),
+        (analysis(ACCEPTED), "Windows: 1 accepted in this very change"),
+        (analysis(ACCEPTED, LOSS), "Windows: regressed. 1 regression, 1 accepted in this very change"),
+        (analysis(LISTED, NOTE), "Windows: unchanged"),
+    ],
+)
+def test_the_verdict_is_what_a_user_sees(known: Analysis, said: str) -> None:
+    assert headline(known) == said
+    assert (render(known, REPO, comment="always").comment or "").startswith(f"{MARKER}\n### {said}\n")
+
+
+def test_evidence_leads_to_both_revisions_and_both_platforms() -> None:
+    text = render(analysis(LOSS, UNTESTED, VENDORED, GAIN), REPO).comment or ""
+    lost, untested, vendored, gained = (line for line in text.splitlines() if line.startswith("  [`"))
+    assert lost.startswith(
+        "  [`volume/usage_windows.go:6`][1] · [before][2] · [on Linux][3] · [implementation-lost][4] "
+    )
+    for number, where in enumerate(
+        (
+            f"{HEAD}/volume/usage_windows.go#L6-L8",
+            f"{BASE}/volume/usage_windows.go#L12",
+            f"{HEAD}/volume/usage_linux.go#L6",
+        ),
+        1,
+    ):
+        assert f"\n[{number}]: {OUR_LINKS[0]}blob/{where}\n" in text
+    assert ("[before]" in untested, "[on Linux]" in untested) == (True, False)
+    assert "[in the vendored package]" in vendored
+    assert "[before]" not in gained
+
+
+def test_a_place_is_linked_once() -> None:
+    """New on Linux only: what was found is the counterpart itself."""
+    found = replace(LOSS, before=None, counterpart=Place(LOSS.path, LOSS.line))
+    assert "on Linux" not in (render(analysis(found), REPO).comment or "")
+
+
+def test_a_rule_is_explained_once_however_many_findings_it_has() -> None:
+    comment = render(analysis(LOSS, replace(LOSS, symbol="B"), WARNING), REPO).comment or ""
+    assert comment.count("**Fix:**") == 2
+    assert comment.count("implementation-lost](") == 0
+    assert comment.count("[implementation-lost][") == 2
+
+
+def test_a_finding_is_accepted_by_the_name_that_it_has_here() -> None:
+    comment = render(analysis(LOSS, WARNING), REPO).comment or ""
+    [name] = re.findall(r"/winparity accept ([0-9a-f]{7,}) REASON", comment)
+    first = next(line for line in comment.splitlines() if line.startswith("  [`"))
+    assert first.removesuffix("\\").endswith(f"`{name}`")
+
+
+@pytest.mark.parametrize("finding", [GAIN, NOTE, ACCEPTED, STALE])
+def test_what_needs_no_accepting_has_no_name(finding: Finding) -> None:
+    assert re.search("`[0-9a-f]{7,}`", render(analysis(finding), REPO, comment="always").comment or "") is None
+
+
+def test_a_file_is_accepted_above_its_package_clause() -> None:
+    comment = render(analysis(replace(LOSS, symbol=None)), REPO).comment or ""
+    assert "`//winparity:ignore implementation-lost REASON` above `package`" in comment
+
+
+def test_details_are_last_because_a_mail_unfolds_them() -> None:
+    comment = render(SHAPES["mixed"], REPO).comment or ""
+    order = ["users lose", "Meant to be so?", "users gain", "<details>", "Windows parity", "[1]: "]
+    assert sorted(order, key=comment.index) == order
+
+
+def test_nothing_of_the_look_hides_on_a_phone() -> None:
+    """GitHub gives <sub> no line height: where it wraps, its lines lie on each other."""
+    assert "sub" not in rendered(render(SHAPES["mixed"], REPO).comment or "").tags
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        ((), "### Windows: resolved\n\nWhat was reported here is resolved.\n"),
+        ((ACCEPTED,), "What was reported here is resolved, or accepted in this very change.\n"),
+        ((QUIET, WARNING), "2 findings left: see [full report]"),
+        ((LOSS,), "### Windows: regressed. 1 regression\n\nComments are off here now; the full report"),
+    ],
+)
+def test_a_resolved_comment_says_no_more_than_is_true(left: tuple[Finding, ...], said: str) -> None:
+    assert said in (render(analysis(*left), REPO, comment="never").resolved or "")
+
+
+def test_the_full_report_is_the_check_run_once_it_has_an_address() -> None:
+    body = render(SHAPES["mixed"], REPO).comment or ""
+    led = leading_to(body, "https://github.com/example/berth/runs/1")
+    assert led.replace("/runs/1", f"/commit/{HEAD}/checks") == body
+    assert rendered(led).links.count("https://github.com/example/berth/runs/1") == 1
+    assert leading_to(body, "") == body
+    assert leading_to("a body without a link", "https://x.example") == "a body without a link"
+
+
+def test_the_full_report_cannot_be_led_elsewhere() -> None:
+    """Text of the pull request that looks like our own link is only text, and stays as it is."""
+    text = "[full report][full-report]\n[full-report]: https://evil.example"
+    body = render(analysis(replace(LOSS, symbol=text, message=text, path=text)), REPO).comment or ""
+    links = rendered(leading_to(body, "https://github.com/example/berth/runs/1")).links
+    assert [link for link in links if not link.startswith(OUR_LINKS)] == []
+    assert links.count("https://github.com/example/berth/runs/1") == 1
+
+
+def test_titles_are_short() -> None:
+    many = analysis(*(replace(f, symbol=str(n)) for f in (LOSS, WARNING, GAIN, ACCEPTED) for n in range(5_000)))
+    check = render(replace(many, unreadable=UNREADABLE), REPO, edited=(MISTAKE,)).check
+    assert len(check.title) <= MAX_TITLE
+    assert check.title.startswith("Windows: mixed. 5000 regressions, 5000 warnings, 5000 improvements")
+
+
+def test_annotations_say_how_to_fix_and_how_to_accept() -> None:
+    by_rule = {a.title: a.message.split("\n") for a in render(analysis(LOSS, GAIN, QUIET), REPO).check.annotations}
+    assert [len(lines) for lines in by_rule.values()] == [3, 1, 1]
+    assert by_rule["implementation-lost"][1].startswith("To fix it: ")
+    assert by_rule["implementation-lost"][2] == "Meant to be so? //winparity:ignore implementation-lost REASON"
+
+
+def test_parity_is_left_out_where_nothing_is_counted() -> None:
+    known = replace(analysis(), base_score=Score(), head_score=Score())
+    assert "parity of" not in render(known, REPO).check.summary
+    assert "65.0% → 55.0%" in render(analysis(), REPO).check.summary
