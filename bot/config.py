@@ -16,6 +16,9 @@ Comment = Literal["never", "regressions", "findings", "always"]
 MAX_BODY_BYTES = 25 * 1024 * 1024
 MAX_PORT = 65_535
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+_KEYS = ("WINPARITY_PRIVATE_KEY", "WINPARITY_PRIVATE_KEY_FILE")
+CREDENTIALS = ("WINPARITY_APP_ID", *_KEYS, "WINPARITY_WEBHOOK_SECRET")
+"""What a registered app has; where none of it is set, there is an app to be set up."""
 
 
 class ConfigError(Exception):
@@ -57,6 +60,9 @@ class Setting:
 
 
 SETTINGS = (
+    Setting(
+        "WINPARITY_ENV_FILE", ".env", "A file with settings, `NAME=value` on each line; the environment wins over it."
+    ),
     Setting("WINPARITY_APP_ID", "required", "The GitHub App's id, a number."),
     Setting("WINPARITY_PRIVATE_KEY", "required", "The app's private key: PEM text (`\\n` may stand for line ends)."),
     Setting("WINPARITY_PRIVATE_KEY_FILE", "", "A file with the private key, instead of the text."),
@@ -139,6 +145,42 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class Unregistered:
+    """What a server is told that has no app yet. The attributes mirror those of `Settings`.
+
+    Attributes:
+        env_file: where the credentials are to be written.
+    """
+
+    env_file: Path
+    host: str
+    port: int
+    log: Literal["console", "json"]
+    api_url: str
+    git_url: str
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Unregistered":
+        """Read what can be read without an app.
+
+        Raises:
+            ConfigError: with a line for each setting that is wrong.
+        """
+        reader = _Reader(environ)
+        settings = cls(
+            env_file(environ),
+            environ.get("HOST") or "0.0.0.0",  # noqa: S104 - see SETTINGS
+            reader.number("PORT", int, least=0, most=MAX_PORT),
+            reader.choice("WINPARITY_LOG", "console", "json"),  # type: ignore[arg-type] # choice() returns one of the words
+            reader.url("WINPARITY_GITHUB_API_URL"),
+            reader.url("WINPARITY_GITHUB_URL"),
+        )
+        if reader.problems:
+            raise ConfigError("\n".join(reader.problems))
+        return settings
+
+
+@dataclass(frozen=True, slots=True)
 class Actions:
     """What GitHub Actions tells a step of itself (docs: "Default environment variables").
 
@@ -164,6 +206,32 @@ class Actions:
         return cls(
             repo, server if server.startswith("https://") else "https://github.com", Path(summary) if summary else None
         )
+
+
+def env_file(environ: Mapping[str, str] = os.environ) -> Path:
+    """The file with settings: WINPARITY_ENV_FILE, or .env in the current folder. It need not be there."""
+    return Path(environ.get("WINPARITY_ENV_FILE") or ".env").absolute()
+
+
+def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment, and under it the file with settings. An empty variable counts as none.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    from bot import envfile  # noqa: PLC0415 - the command line reads no such file
+
+    given = {name: value for name, value in environ.items() if value}
+    kept = envfile.read(env_file(environ))
+    if any(name in given for name in _KEYS):
+        # The two are one setting, so that a key in the environment wins over a key's file in the file.
+        kept = {name: value for name, value in kept.items() if name not in _KEYS}
+    return {**kept, **given}
+
+
+def is_set_up(environ: Mapping[str, str]) -> bool:
+    """Whether there is an app, were it with half of its credentials."""
+    return any(environ.get(name) for name in CREDENTIALS)
 
 
 def default_data_dir(environ: Mapping[str, str]) -> Path:

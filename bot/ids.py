@@ -11,6 +11,11 @@ _SHA = re.compile(r"[0-9a-f]{40}")
 _LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}(?:\[bot\])?")
 
 
+def is_owner(name: str) -> bool:
+    """Whether a user or an organisation can have this name."""
+    return re.fullmatch(_OWNER, name) is not None
+
+
 class Repo(str):
     """``owner/name``, in lower case: GitHub ignores case, and a key must have one spelling.
 

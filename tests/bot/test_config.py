@@ -67,6 +67,7 @@ def test_every_setting_is_read(least: dict[str, str], keys: Keys, tmp_path: Path
     file = tmp_path / "key.pem"
     file.write_text(keys.private)
     environ = {
+        "WINPARITY_ENV_FILE": str(tmp_path / "away"),
         "WINPARITY_APP_ID": "7",
         "WINPARITY_PRIVATE_KEY_FILE": str(file),
         "WINPARITY_WEBHOOK_SECRET": "new",
