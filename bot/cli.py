@@ -390,12 +390,60 @@ def demo(
 
 
 @app.command()
+def setup(
+    org: Annotated[str, typer.Option(metavar="ORG", help="The organisation that is to own the app.")] = "",
+    url: Annotated[
+        str, typer.Option(metavar="URL", help="Where GitHub reaches the server, or a channel of smee.io.")
+    ] = "",
+    env_file: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Where the credentials go.", show_default="WINPARITY_ENV_FILE, or .env"),
+    ] = None,
+    port: Annotated[int, typer.Option(metavar="N", help="The page's port.", show_default="a free one")] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace the credentials that are there.")] = False,
+) -> None:
+    """Register a GitHub App of your own in a few clicks, and write its credentials to a private .env.
+
+    Examples: `winparity setup`, `winparity setup --org acme --url https://winparity.acme.example`.
+
+    Without --url the page asks for it. docs/setup.md tells more: trying it out, GitHub Enterprise Server, undoing it.
+    """
+    import asyncio
+
+    from bot.config import ConfigError
+    from bot.log import set_up
+    from bot.setup_console import at_console, prepared
+
+    set_up("console", quiet=True)
+    console = Console(emoji=False)
+    try:
+        plan = prepared(url, org, env_file, port, replace=replace)
+        for warning in plan.warnings:
+            _complain(warning)
+        left = asyncio.run(at_console(plan, browser=browser, console=console))
+    except ConfigError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(
+            "nobody came back from GitHub within an hour"
+            if isinstance(error, TimeoutError)
+            else f"cannot listen: {error.strerror}; choose another --port"
+        )
+    except KeyboardInterrupt:
+        _complain("stopped; nothing was written")
+        raise SystemExit(130) from None
+    console.print(left, highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command()
 def serve(
     worker: Annotated[bool, typer.Option("--worker/--no-worker", help="Also run jobs in this process.")] = True,
 ) -> None:
     """Receive webhooks, and run their jobs unless --no-worker.
 
-    Settings come from the environment (README, "Settings"). Without REDIS_URL an embedded Valkey is started.
+    Settings come from the environment and from .env (README, "Settings"). Without REDIS_URL an embedded Valkey is
+    started. Without an app's credentials a page is served on which one is registered.
 
     Example: `WINPARITY_APP_ID=1 WINPARITY_PRIVATE_KEY_FILE=key.pem WINPARITY_WEBHOOK_SECRET=… winparity serve`.
     """
@@ -414,24 +462,41 @@ def worker() -> None:
 def _run(*, web_server: bool, worker: bool) -> None:
     import asyncio
 
-    from bot.config import ConfigError, Settings
+    from bot.config import ConfigError, Settings, Unregistered, credentials, environment
     from bot.log import set_up
     from bot.valkey import EmbeddedError
-    from bot.web import serve
+    from bot.web import register_first, serve
 
     try:
-        settings = Settings.from_env()
-        set_up(settings.log)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            if web_server and not credentials(environment()):
+                unregistered = Unregistered.from_env(environment())
+                set_up(unregistered.log)
+                if not runner.run(register_first(unregistered)):
+                    return
+            settings = Settings.from_env(environment())
+            set_up(settings.log)
+            _warn_of_exposed_file()
             runner.run(serve(settings, web_server=web_server, worker=worker))
     except ConfigError as error:
         fail(
-            f"settings are missing or wrong:\n{error}\nREADME.md has the table of settings; `winparity demo` needs none."
+            f"settings are missing or wrong:\n{error}\n`winparity setup` registers an app and writes what it needs;"
+            " README.md has the table of settings; `winparity demo` needs none."
         )
     except EmbeddedError as error:
         fail(str(error))
     except OSError as error:
         fail(f"cannot listen: {error.strerror}; set HOST and PORT")
+
+
+def _warn_of_exposed_file() -> None:
+    import structlog
+
+    from bot.config import env_file
+    from bot.envfile import exposed
+
+    if warning := exposed(env_file()):
+        structlog.get_logger().warning(warning)
 
 
 def _loop_factory() -> "Callable[[], asyncio.AbstractEventLoop] | None":

@@ -213,8 +213,12 @@ def env_file(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(environ.get("WINPARITY_ENV_FILE") or ".env").absolute()
 
 
-def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+def environment(environ: Mapping[str, str] = os.environ, file: Path | None = None) -> dict[str, str]:
     """The environment, and under it the file with settings. An empty variable counts as none.
+
+    Args:
+        environ: the variables.
+        file: another file than the one that `env_file` names.
 
     Raises:
         ConfigError: the file cannot be read.
@@ -222,16 +226,16 @@ def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     from bot import envfile  # noqa: PLC0415 - the command line reads no such file
 
     given = {name: value for name, value in environ.items() if value}
-    kept = envfile.read(env_file(environ))
+    kept = envfile.read(file or env_file(environ))
     if any(name in given for name in _KEYS):
         # The two are one setting, so that a key in the environment wins over a key's file in the file.
         kept = {name: value for name, value in kept.items() if name not in _KEYS}
     return {**kept, **given}
 
 
-def is_set_up(environ: Mapping[str, str]) -> bool:
-    """Whether there is an app, were it with half of its credentials."""
-    return any(environ.get(name) for name in CREDENTIALS)
+def credentials(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Which credentials are set, by name. With none there is no app yet; with some, others may be missing by mistake."""
+    return [name for name in CREDENTIALS if environ.get(name)]
 
 
 def default_data_dir(environ: Mapping[str, str]) -> Path:

@@ -111,20 +111,39 @@ class CheckRun(msgspec.Struct, frozen=True):
     html_url: str | None = None
 
 
-class _Api(GitHubAPI):
-    """gidgethub with the version header and a count of requests."""
+class Api(GitHubAPI):
+    """gidgethub with the version header and a count of requests.
 
-    def __init__(self, github: "GitHub", cache: MutableMapping[str, Any] | None) -> None:
-        super().__init__(github.session, USER_AGENT, cache=cache, base_url=github.settings.api_url)
+    Args:
+        session: the HTTP client.
+        api_url: GitHub's address.
+        github: whose requests are counted; None before there is an app.
+        cache: answers that GitHub may say are still right.
+
+    Attributes:
+        date: GitHub's clock at its last answer, as the header has it.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        api_url: str,
+        github: "GitHub | None" = None,
+        cache: MutableMapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(session, USER_AGENT, cache=cache, base_url=api_url)
         self._github = github
+        self.date = ""
 
     async def _request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
     ) -> tuple[int, Mapping[str, str], bytes]:
         """A moved repository is followed, but never so that a write becomes a read, as HTTP clients do on a 301."""
-        self._github.requests += 1
+        if self._github is not None:
+            self._github.requests += 1
         sent = {**headers, "x-github-api-version": API_VERSION}
         async with self._session.request(method, url, headers=sent, data=body) as response:
+            self.date = response.headers.get("Date", "")
             if response.method != method:
                 moved = response.history[0]
                 return moved.status, moved.headers, b""
@@ -168,6 +187,10 @@ class GitHub:
         shared = self._shared.setdefault(number, _Shared(_Spacing(self.settings.write_spacing)))
         return Installation(self, number, repo, shared)
 
+    def api(self, cache: MutableMapping[str, Any] | None = None) -> Api:
+        """What sends requests and counts them."""
+        return Api(self.session, self.settings.api_url, self, cache)
+
     async def token(self, installation: int, repo: Repo) -> str:
         """A token for one repository with no more than the permissions that we need.
 
@@ -196,7 +219,7 @@ class GitHub:
         asked = {"repositories": [repo.name], "permissions": TOKEN_PERMISSIONS}
         url = f"/app/installations/{installation}/access_tokens"
         async with translated(f"a token for {repo}"):
-            answer = await _Api(self, None).post(url, data=asked, jwt=self.app_jwt())
+            answer = await self.api().post(url, data=asked, jwt=self.app_jwt())
             token = msgspec.convert(answer, _TokenAnswer)
         self._tokens[installation, repo] = (token.token, token.expires_at.timestamp() - TOKEN_MARGIN)
         return token.token
@@ -305,7 +328,7 @@ class Installation:
         self._github = github
         self._number = number
         self._shared = shared
-        self._api = _Api(github, shared.answers)
+        self._api = github.api(shared.answers)
         self.repo = repo
         self.app_id = github.app_id
 

@@ -10,7 +10,7 @@ import redis
 import structlog
 from aiohttp import web
 
-from bot.config import MAX_BODY_BYTES, Settings
+from bot.config import MAX_BODY_BYTES, Settings, Unregistered
 from bot.queue import Jobs
 from bot.valkey import embedded
 from bot.webhook import EventError, SignatureError, StrangerError, parse, verify
@@ -36,6 +36,7 @@ def make_app(settings: Settings, jobs: Jobs, max_body: int = MAX_BODY_BYTES) -> 
     app[_SETTINGS] = settings
     app[_JOBS] = jobs
     app.add_routes([web.post("/webhook", webhook), web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    app.add_routes([web.get("/setup", set_up)])
     return app
 
 
@@ -77,6 +78,11 @@ async def healthz(_request: web.Request) -> web.Response:
     return web.Response(text="ok\n")
 
 
+async def set_up(_request: web.Request) -> web.Response:
+    """There is an app; which one is nobody's business."""
+    return web.Response(text="winparity is set up\n")
+
+
 async def readyz(request: web.Request) -> web.Response:
     """The store answers, so deliveries can be taken."""
     try:
@@ -116,15 +122,28 @@ async def listening(settings: Settings, redis_url: str) -> AsyncIterator[str]:
         await jobs.close()
 
 
-async def serve(settings: Settings, *, web_server: bool = True, worker: bool = True) -> None:
-    """Run until SIGTERM or Ctrl-C: the web server, a worker, or both in one process."""
-    from bot.worker import working  # noqa: PLC0415 - the web process alone needs no analyzer
-
+def stopping() -> asyncio.Event:
+    """An event that SIGTERM or Ctrl-C sets."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers in asyncio
             loop.add_signal_handler(signum, stop.set)
+    return stop
+
+
+async def register_first(settings: Unregistered) -> bool:
+    """Serve the set-up page until there is an app (True), or until SIGTERM or Ctrl-C."""
+    from bot.setup import before_serving  # noqa: PLC0415 - of no use once there is an app
+
+    return await before_serving(settings, stopping())
+
+
+async def serve(settings: Settings, *, web_server: bool = True, worker: bool = True) -> None:
+    """Run until SIGTERM or Ctrl-C: the web server, a worker, or both in one process."""
+    from bot.worker import working  # noqa: PLC0415 - the web process alone needs no analyzer
+
+    stop = stopping()
     async with contextlib.AsyncExitStack() as stack:
         redis_url = await stack.enter_async_context(store(settings))
         if worker:

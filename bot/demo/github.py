@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import jwt
 from aiohttp import web
 
+from bot.demo.app import PAGES, RegisteredApp
 from bot.events import PERMISSIONS
 
 MAX_BODY = 65_536
@@ -33,7 +33,6 @@ MAX_CHECK_TEXT = 65_535
 MAX_ANNOTATIONS = 50
 DEFAULT_PER_PAGE, MAX_PER_PAGE = 30, 100
 TOKEN_SECONDS = 3600
-MAX_JWT_SECONDS = 600
 RATE_LIMIT = 5000
 # What the app was granted at its installation (app.yml); a token cannot have more.
 GRANTED = PERMISSIONS
@@ -119,6 +118,7 @@ class StandIn:
         secret: the webhook secret.
 
     Attributes:
+        app: the registered app.
         repositories: by lower-case full name.
         calls: requests to the API so far; ``git_calls`` those of git.
         problems: what GitHub would not have been asked, or what went wrong in here; a test fails on any.
@@ -129,9 +129,7 @@ class StandIn:
     """
 
     def __init__(self, app_id: int, public_key: str, secret: str) -> None:
-        self._app_id = app_id
-        self._public_key = public_key
-        self._secret = secret
+        self.app = RegisteredApp(app_id, public_key, secret)
         self._tokens: dict[str, _Token] = {}
         self._ids = iter(range(1000, 10**9))
         self._refusals: list[_Refusal] = []
@@ -146,6 +144,14 @@ class StandIn:
         self.latency = 0.0
         self.token_seconds = TOKEN_SECONDS
         self.url = ""
+
+    @property
+    def _app_id(self) -> int:
+        return self.app.id
+
+    @property
+    def _secret(self) -> str:
+        return self.app.secret
 
     # What the world does.
 
@@ -263,11 +269,12 @@ class StandIn:
                 web.post("/{owner}/{name}.git/git-upload-pack", self._git_upload_pack),
             ]
         )
+        app.add_routes(self.app.routes(self._page))
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:
             await web.TCPSite(runner, "127.0.0.1", 0).start()
-            self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            self.url = self.app.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
             yield self
         finally:
             await runner.cleanup()
@@ -288,6 +295,8 @@ class StandIn:
             response = await self._answered(request, handler)
             self.git_calls.append(Call(request.method, request.path, response.status))
             return response
+        if request.path.startswith(PAGES):
+            return await self._answered(request, handler)
         refusal = self._refused(f"{request.method} {request.path}")
         response = refusal or self._moved_to(request) or await self._answered(request, handler)
         self._add_limits(response)
@@ -373,13 +382,7 @@ class StandIn:
     # The REST API.
 
     async def _access_tokens(self, request: web.Request) -> web.Response:
-        bearer = request.headers.get("Authorization", "").partition(" ")[2]
-        try:
-            claims = jwt.decode(bearer, self._public_key, algorithms=["RS256"], issuer=str(self._app_id))
-        except jwt.InvalidTokenError as error:
-            raise web.HTTPUnauthorized(reason=f"JWT: {error}") from None
-        if claims["exp"] - claims["iat"] > MAX_JWT_SECONDS or claims["iat"] > time.time():
-            raise web.HTTPUnauthorized(reason="'Expiration time' claim ('exp') is too far in the future")
+        self.app.check(request)
         body = await request.json()
         installation = int(request.match_info["installation"])
         known = {

@@ -89,7 +89,7 @@ async def standin(keys: Keys, judge: Judge | None) -> AsyncIterator[StandIn]:
     github.judge = judge
     async with github.running():
         yield github
-    assert github.problems == []
+    assert github.problems + github.app.problems == []
     assert github.unmet == []
 
 

@@ -62,6 +62,11 @@ CACHE = Path(__file__).parents[2] / ".cache"
 ALWAYS = {301, 304, 307, 401, 403, 404, 429, 500, 502, 503}
 # All of the API that the bot uses; the description's other 800 paths are not kept.
 USED = {
+    "/app": ["get"],
+    "/app-manifests/{code}/conversions": ["post"],
+    "/app/hook/config": ["get"],
+    "/app/hook/deliveries": ["get"],
+    "/app/installations": ["get"],
     "/app/installations/{installation_id}/access_tokens": ["post"],
     "/repos/{owner}/{repo}/pulls/{pull_number}": ["get"],
     "/repos/{owner}/{repo}/compare/{basehead}": ["get"],

@@ -25,6 +25,9 @@ READ_BY_US = {
     ("/repos/{owner}/{repo}/pulls/{pull_number}", "get"): ["state", "head.sha", "head.ref", "base.sha", "base.ref"],
     ("/repos/{owner}/{repo}/compare/{basehead}", "get"): ["merge_base_commit.sha"],
     ("/app/installations/{installation_id}/access_tokens", "post"): ["token", "expires_at"],
+    ("/app", "get"): ["id", "name", "html_url", "permissions", "events"],
+    ("/app/installations", "get"): ["[].html_url", "[].permissions", "[].suspended_at"],
+    ("/app/hook/deliveries", "get"): ["[].guid", "[].delivered_at", "[].status", "[].status_code", "[].event"],
     ("/repos/{owner}/{repo}/issues/{issue_number}/comments", "get"): ["[].id"],
     ("/repos/{owner}/{repo}/issues/{issue_number}/comments", "post"): ["id"],
     ("/repos/{owner}/{repo}/commits/{ref}/check-runs", "get"): ["check_runs.[].id", "check_runs.[].status"],
@@ -105,7 +108,7 @@ async def _token_status(standin: StandIn, key: str, body: Any = None, **claims: 
     ("claims", "status"),
     [
         ({}, 201),
-        ({"iss": "1"}, 401),
+        ({"iss": "1"}, 404),
         ({"iat": 300}, 401),
         ({"exp": -1}, 401),
         ({"exp": 900}, 401),

@@ -1,0 +1,226 @@
+"""The stand-in's part about the app itself: its registration from a manifest, and what GitHub tells it of itself."""
+
+import datetime as dt
+import html
+import json
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from yarl import URL
+
+from bot.manifest import registration
+
+MAX_JWT_SECONDS = 600
+MAX_NAME = 34
+# How long the code of the manifest flow counts.
+CODE_SECONDS = 3600
+# Beginnings of the paths that people see, which are no part of the API.
+PAGES = ("/settings/", "/organizations/")
+_STAMP = "2026-01-01T00:00:00Z"
+
+Json = dict[str, Any]
+
+
+class RegisteredApp:
+    """The one app that there is. A manifest that is accepted makes it another one.
+
+    Args:
+        app_id: with ``public_key`` (PEM) and ``secret``, what GitHub and the app both know.
+
+    Attributes:
+        url: the stand-in's address.
+        permissions: what the app asks for; ``events`` what it is told of.
+        hook: the webhook's configuration; None when there is none.
+        installations: as the API shows them.
+        deliveries: as the API shows them, newest first.
+        problems: what GitHub would not have taken.
+        code_seconds: how long a code counts.
+    """
+
+    def __init__(self, app_id: int, public_key: str, secret: str) -> None:
+        self.id = app_id
+        self.secret = secret
+        self.name = "winparity"
+        self.owner: Json = {"login": "example", "id": 1, "type": "Organization"}
+        self.permissions: Json = dict(registration()["default_permissions"])
+        self.events: list[str] = list(registration()["default_events"])
+        self.hook: Json | None = {"url": registration()["hook_attributes"]["url"], "secret": "********"}
+        self.installations: list[Json] = []
+        self.deliveries: list[Json] = []
+        self.problems: list[str] = []
+        self.code_seconds = CODE_SECONDS
+        self.url = ""
+        self._public_key = public_key
+        self._offered: dict[str, Json] = {}
+        self._codes: dict[str, tuple[Json, float]] = {}
+        self._ids = iter(range(5000, 10**9))
+
+    # What the world does.
+
+    def install(self, account: str, permissions: Json | None = None, *, suspended: bool = False) -> Json:
+        """Install the app on an account. What it is granted stays, whatever the app asks for later."""
+        number = next(self._ids)
+        self.installations.append(
+            {
+                "id": number,
+                "account": {"login": account, "id": number, "type": "Organization"},
+                "app_id": self.id,
+                "html_url": f"{self.url}/organizations/{account}/settings/installations/{number}",
+                "permissions": dict(self.permissions if permissions is None else permissions),
+                "events": list(self.events),
+                "repository_selection": "selected",
+                "suspended_at": _STAMP if suspended else None,
+            }
+        )
+        return self.installations[-1]
+
+    def note_delivery(self, status_code: int, status: str = "", guid: str = "", event: str = "pull_request") -> None:
+        """A delivery that GitHub made; 0 when nobody answered."""
+        number = next(self._ids)
+        now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        delivery = {
+            "id": number,
+            "guid": guid or f"guid-{number}",
+            "delivered_at": now,
+            "redelivery": False,
+            "duration": 0.1,
+            "status": status or ("OK" if status_code < 300 else "Invalid HTTP Response"),
+            "status_code": status_code,
+            "event": event,
+            "action": "opened",
+            "installation_id": None,
+            "repository_id": None,
+        }
+        self.deliveries.insert(0, delivery)
+
+    # What it is asked.
+
+    def routes(self, page: Callable[[web.Request, list[Json]], web.Response]) -> list[web.RouteDef]:
+        """All of it; ``page`` answers with one page of a list."""
+
+        async def installations(request: web.Request) -> web.Response:
+            self.check(request)
+            return page(request, self.installations)
+
+        return [
+            web.post("/settings/apps/new", self._offer),
+            web.post("/organizations/{org}/settings/apps/new", self._offer),
+            web.post("/settings/apps", self._accept),
+            web.post("/app-manifests/{code}/conversions", self._convert),
+            web.get("/app", self._get),
+            web.get("/app/installations", installations),
+            web.get("/app/hook/config", self._hook_config),
+            web.get("/app/hook/deliveries", self._list_deliveries),
+        ]
+
+    def check(self, request: web.Request) -> None:
+        """Refuse who is not proven to be the app (docs: "Generating a JSON Web Token")."""
+        bearer = request.headers.get("Authorization", "").partition(" ")[2]
+        try:
+            issuer = str(jwt.decode(bearer, options={"verify_signature": False})["iss"])
+            if issuer != str(self.id):
+                raise web.HTTPNotFound(reason="Integration not found")
+            claims = jwt.decode(bearer, self._public_key, algorithms=["RS256"], issuer=issuer)
+        except (jwt.InvalidTokenError, LookupError) as error:
+            raise web.HTTPUnauthorized(reason=f"JWT: {error}") from None
+        if claims["exp"] - claims["iat"] > MAX_JWT_SECONDS or claims["iat"] > time.time():
+            raise web.HTTPUnauthorized(reason="'Expiration time' claim ('exp') is too far in the future")
+
+    async def _offer(self, request: web.Request) -> web.Response:
+        """The page that takes a manifest, and asks for the app's name."""
+        given = json.loads(str((await request.post())["manifest"]))
+        self.problems += _mistakes(given)
+        org = request.match_info.get("org", "")
+        ticket = secrets.token_hex(8)
+        self._offered[ticket] = {"manifest": given, "org": org, "state": request.query.get("state", "")}
+        owner = f" for {html.escape(org)}" if org else ""
+        form = (
+            f"<!doctype html><title>Create GitHub App</title><h1>Create GitHub App{owner}</h1>"
+            f'<form method="post" action="/settings/apps"><input type="hidden" name="ticket" value="{ticket}">'
+            f'<input name="name" value="{html.escape(given.get("name", ""))}"><button>Create GitHub App</button></form>'
+        )
+        return web.Response(text=form, content_type="text/html")
+
+    async def _accept(self, request: web.Request) -> web.Response:
+        """The owner pressed the button: the browser goes back with a code."""
+        form = await request.post()
+        offered = self._offered.pop(str(form["ticket"]))
+        code = secrets.token_hex(20)
+        made = {**offered, "name": str(form["name"])}
+        self._codes[code] = (made, time.time() + self.code_seconds)
+        back = URL(offered["manifest"]["redirect_url"]).update_query(code=code, state=offered["state"])
+        raise web.HTTPFound(back)
+
+    async def _convert(self, request: web.Request) -> web.Response:
+        """The code's exchange: once, within its hour."""
+        made, expires = self._codes.pop(request.match_info["code"], ({}, 0.0))
+        if expires < time.time():
+            raise web.HTTPNotFound(reason="Not Found")
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._public_key = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+        self.id, self.secret, self.name = next(self._ids), secrets.token_hex(20), made["name"]
+        given = made["manifest"]
+        self.owner = {"login": made["org"] or "octocat", "id": 1, "type": "Organization" if made["org"] else "User"}
+        self.permissions, self.events = given["default_permissions"], given["default_events"]
+        self.hook = {"url": given["hook_attributes"]["url"], "secret": "********"}
+        self.installations, self.deliveries = [], []
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
+        answer = {
+            **self._view(),
+            "client_id": "Iv1.0123456789abcdef",
+            "client_secret": secrets.token_hex(20),
+            "webhook_secret": self.secret,
+            "pem": pem,
+        }
+        return web.json_response(answer, status=201)
+
+    def _view(self) -> Json:
+        slug = self.name.lower().replace(" ", "-")
+        return {
+            "id": self.id,
+            "slug": slug,
+            "node_id": "MDM6",
+            "owner": self.owner,
+            "name": self.name,
+            "description": "",
+            "external_url": "https://example.com",
+            "html_url": f"{self.url}/apps/{slug}",
+            "created_at": _STAMP,
+            "updated_at": _STAMP,
+            "permissions": self.permissions,
+            "events": self.events,
+        }
+
+    async def _get(self, request: web.Request) -> web.Response:
+        self.check(request)
+        return web.json_response(self._view())
+
+    async def _hook_config(self, request: web.Request) -> web.Response:
+        self.check(request)
+        if self.hook is None:
+            raise web.HTTPNotFound(reason="Not Found")
+        return web.json_response({"content_type": "json", "insecure_ssl": "0", **self.hook})
+
+    async def _list_deliveries(self, request: web.Request) -> web.Response:
+        self.check(request)
+        return web.json_response(self.deliveries[: int(request.query.get("per_page", 30))])
+
+
+def _mistakes(manifest: Json) -> list[str]:
+    """What GitHub would say on its page."""
+    hook = manifest.get("hook_attributes", {}).get("url", "")
+    wrong = {
+        "name": not 0 < len(manifest.get("name", "")) <= MAX_NAME,
+        "url": not str(manifest.get("url", "")).startswith("https://"),
+        "hook_attributes": URL(hook).scheme not in {"https", "http"},
+        "redirect_url": not URL(manifest.get("redirect_url", "")).absolute,
+        "default_events": not isinstance(manifest.get("default_events"), list),
+        "default_permissions": not isinstance(manifest.get("default_permissions"), dict),
+    }
+    return [f"manifest: {name} is missing or wrong" for name, bad in wrong.items() if bad]
