@@ -459,6 +459,44 @@ def worker() -> None:
     _run(web_server=False, worker=True)
 
 
+@app.command()
+def doctor(
+    format: Annotated[ScanFormat, typer.Option(help="What to print.")] = ScanFormat.TERMINAL,  # noqa: A002 - the option's name
+) -> None:
+    """Look whether the server has all that it needs, and say what to do about what it lacks.
+
+    It looks at the settings, the app on GitHub (key, permissions, events, installations, webhook, deliveries), the
+    server's public address, the store, git and the data folder. It changes nothing, and prints no secret.
+
+    Examples: `winparity doctor`, `winparity doctor --format json`.
+
+    Exit codes: 0 no failures (there may be warnings), 1 failures, 2 usage.
+    """
+    import asyncio
+
+    from bot.checks import Check, checks_json, show_check, show_sum
+    from bot.doctor import examine
+    from bot.log import set_up
+
+    set_up("console", quiet=True)
+    console = Console(emoji=False)
+
+    async def run() -> list[Check]:
+        checks = []
+        async for check in examine():
+            checks.append(check)
+            if format is ScanFormat.TERMINAL:
+                show_check(check, console)
+        return checks
+
+    checks = asyncio.run(run())
+    if format is ScanFormat.JSON:
+        typer.echo(json.dumps(checks_json(checks)))
+    else:
+        show_sum(checks, console)
+    raise typer.Exit(int(any(check.level == "failure" for check in checks)))
+
+
 def _run(*, web_server: bool, worker: bool) -> None:
     import asyncio
 

@@ -107,6 +107,7 @@ class Desk:
         self._state = state
 
 
+_NO_MISTAKES = {"url": "", "org": ""}
 _DESK: web.AppKey[Desk] = web.AppKey("desk", Desk)
 
 
@@ -237,13 +238,13 @@ async def _choose(request: web.Request) -> web.StreamResponse:
         return _refusal(request, 403, "This page opens with the link that winparity printed where it was started.")
     form = await request.post()
     url, org = str(form.get("url", "")), str(form.get("org", ""))
-    mistakes = {}
+    mistakes = dict(_NO_MISTAKES)
     for name, text, check in (("url", url, webhook_url), ("org", org, organisation)):
         try:
             check(text)
         except ValueError as error:
             mistakes[name] = str(error)
-    if mistakes:
+    if mistakes != _NO_MISTAKES:
         return _step(request, 1, 422, url=url, org=org, mistakes=mistakes)
     desk.webhook, desk.org = webhook_url(url), organisation(org)
     raise web.HTTPSeeOther(PATH)
@@ -303,7 +304,7 @@ def _step(request: web.Request, step: int, status: int = 200, **more: Any) -> we
         "step": step,
         "permissions": known["default_permissions"],
         "refusal": None,
-        "mistakes": {},
+        "mistakes": _NO_MISTAKES,
     }
     if step == 2:
         made = manifest(desk.webhook, str(_origin(request).with_path(BACK)), desk.org)

@@ -141,7 +141,8 @@ class RegisteredApp:
         self._offered[ticket] = {"manifest": given, "org": org, "state": request.query.get("state", "")}
         owner = f" for {html.escape(org)}" if org else ""
         form = (
-            f"<!doctype html><title>Create GitHub App</title><h1>Create GitHub App{owner}</h1>"
+            "<!doctype html><title>Create GitHub App</title><link rel=icon href=data:,>"
+            f"<h1>Create GitHub App{owner}</h1>"
             f'<form method="post" action="/settings/apps"><input type="hidden" name="ticket" value="{ticket}">'
             f'<input name="name" value="{html.escape(given.get("name", ""))}"><button>Create GitHub App</button></form>'
         )
@@ -155,7 +156,7 @@ class RegisteredApp:
         made = {**offered, "name": str(form["name"])}
         self._codes[code] = (made, time.time() + self.code_seconds)
         back = URL(offered["manifest"]["redirect_url"]).update_query(code=code, state=offered["state"])
-        raise web.HTTPFound(back)
+        return web.Response(status=302, headers={"Location": str(back)})
 
     async def _convert(self, request: web.Request) -> web.Response:
         """The code's exchange: once, within its hour."""
