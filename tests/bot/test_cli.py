@@ -313,8 +313,11 @@ def test_a_scan_says_what_accepts_nothing_any_more(sample: Path) -> None:
         (("no-such-command",), ("no-such-command",)),
         (("demo", "main"), ("--repo",)),
         (("demo", "--repo", "/nowhere", "a", "b"), ("/nowhere",)),
-        (("serve",), ("WINPARITY_APP_ID", "WINPARITY_WEBHOOK_SECRET")),
-        (("worker",), ("WINPARITY_APP_ID",)),
+        (("worker",), ("WINPARITY_APP_ID", "WINPARITY_WEBHOOK_SECRET", "winparity setup")),
+        (("setup", "--url", "http://wp.example.com"), ("https://",)),
+        (("setup", "--org", "a b"), ("organisation",)),
+        (("setup", "--env-file", "/nowhere/.env"), ("/nowhere/.env", "cannot be written")),
+        (("doctor", "--format", "pdf"), ("pdf", "json")),
     ],
     ids=" ".join,
 )

@@ -10,7 +10,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bot.config import SETTINGS, ConfigError, Secret, Settings, cache_folder, default_data_dir
+from bot.config import (
+    SETTINGS,
+    ConfigError,
+    Secret,
+    Settings,
+    Unregistered,
+    cache_folder,
+    credentials,
+    default_data_dir,
+    environment,
+)
 from tests.bot.conftest import Keys
 
 README = Path(__file__).parents[2] / "README.md"
@@ -135,6 +145,67 @@ def test_a_key_may_come_on_one_line(least: dict[str, str], keys: Keys) -> None:
 )
 def test_data_lives_where_it_is_told_to_or_in_the_state_folder(environ: dict[str, str], folder: Path) -> None:
     assert default_data_dir(environ) == folder
+
+
+# The file with settings.
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / ".env"
+
+
+def test_the_file_lies_under_the_environment(file: Path) -> None:
+    file.write_text("PORT=1\nHOST=::1\nWINPARITY_COMMENT=never\n")
+    assert environment({"PORT": "2", "HOST": "", "PATH": "/bin"}) == {
+        "PORT": "2",
+        "HOST": "::1",
+        "WINPARITY_COMMENT": "never",
+        "PATH": "/bin",
+    }
+
+
+def test_another_file_can_be_named(file: Path, tmp_path: Path) -> None:
+    file.write_text("PORT=1\n")
+    (tmp_path / "other").write_text("PORT=3\n")
+    assert environment({"WINPARITY_ENV_FILE": "other"})["PORT"] == "3"
+    assert environment({"WINPARITY_ENV_FILE": "away"}) == {"WINPARITY_ENV_FILE": "away"}
+    assert environment({}, tmp_path / "other") == {"PORT": "3"}
+
+
+@pytest.mark.parametrize("inside", ["WINPARITY_PRIVATE_KEY", "WINPARITY_PRIVATE_KEY_FILE"])
+@pytest.mark.parametrize("outside", ["WINPARITY_PRIVATE_KEY", "WINPARITY_PRIVATE_KEY_FILE"])
+def test_a_key_in_the_environment_wins_in_either_form(file: Path, inside: str, outside: str) -> None:
+    file.write_text(f"{inside}=theirs\nPORT=1\n")
+    assert environment({outside: "ours"}) == {outside: "ours", "PORT": "1"}
+
+
+def test_a_file_that_is_wrong_is_a_mistake_in_the_settings(file: Path) -> None:
+    file.write_text("PORT\n")
+    with pytest.raises(ConfigError, match="line 1"):
+        environment({})
+
+
+@pytest.mark.parametrize(
+    ("environ", "names"),
+    [
+        ({"PORT": "1", "WINPARITY_APP_ID": ""}, []),
+        ({"WINPARITY_APP_ID": "1"}, ["WINPARITY_APP_ID"]),
+        ({"WINPARITY_PRIVATE_KEY_FILE": "x"}, ["WINPARITY_PRIVATE_KEY_FILE"]),
+    ],
+)
+def test_half_an_app_is_an_app(environ: dict[str, str], names: list[str]) -> None:
+    assert credentials(environ) == names
+
+
+def test_without_an_app_the_address_is_known(tmp_path: Path) -> None:
+    environ = {"HOST": "::1", "PORT": "0", "WINPARITY_ENV_FILE": str(tmp_path / "x"), "WINPARITY_LOG": "json"}
+    assert Unregistered.from_env(environ) == Unregistered(
+        tmp_path / "x", "::1", 0, "json", "https://api.github.com", "https://github.com"
+    )
+    with pytest.raises(ConfigError, match=r"PORT.*\n.*WINPARITY_GITHUB_URL"):
+        Unregistered.from_env({"PORT": "x", "WINPARITY_GITHUB_URL": "x"})
 
 
 # Problems.
