@@ -121,7 +121,7 @@ def _rights(app: App, page: str) -> list[Check]:
 
 async def _life(door: Registered, session: aiohttp.ClientSession, app: App, page: str) -> AsyncIterator[Check]:
     """Where it is installed, and whether webhooks arrive."""
-    for check in check_installations(await door.installations(), app, page):
+    for check in check_installations(await door.installations(), app):
         yield check
     try:
         hook = await door.hook()
@@ -138,20 +138,24 @@ async def _life(door: Registered, session: aiohttp.ClientSession, app: App, page
     yield await _reach(session, hook.url, arrives=bool(deliveries) and _arrived(deliveries[0]))
 
 
-def check_installations(grants: Sequence[Grant], app: App, page: str) -> list[Check]:
+def check_installations(grants: Sequence[Grant], app: App) -> list[Check]:
     """Where the app is installed, and whether its owner there granted what the app asks for now."""
     name = "installations"
     if not grants:
         return [Check(name, "failure", "it is installed nowhere", f"install it: {app.html_url}/installations/new")]
+    # What the app does not ask for, nobody can grant.
+    wanted = registration()["default_permissions"]
+    asked = {
+        permission: level for permission, level in wanted.items() if not lacking(app.permissions, {permission: level})
+    }
     found = []
     for grant in grants:
         account = grant.account.name if grant.account else "somebody"
         if grant.suspended_at is not None:
             found.append(Check(name, "warning", f"{account} has suspended it", f"unsuspend it at {grant.html_url}"))
-        elif missing := lacking(grant.permissions, registration()["default_permissions"]):
+        elif missing := lacking(grant.permissions, asked):
             message = f"{account} has not granted {', '.join(missing)}"
-            advice = f"its owner accepts them at {grant.html_url}; none to accept there: see {page}/permissions"
-            found.append(Check(name, "warning", message, advice))
+            found.append(Check(name, "warning", message, f"its owner accepts them at {grant.html_url}"))
     if found:
         return found
     names = [grant.account.name if grant.account else "somebody" for grant in grants]

@@ -129,6 +129,12 @@ async def test_what_is_wrong_with_the_app(
     assert [word for word in words if word not in f"{check.message} {check.advice}"] == []
 
 
+async def test_what_the_app_does_not_ask_for_nobody_can_grant(standin: StandIn, environ: dict[str, str]) -> None:
+    del standin.app.permissions["checks"]
+    standin.app.install("new")
+    assert [check.name for check in _wrong(await _checks(environ))] == ["permissions"]
+
+
 async def test_no_deliveries_are_no_fault_but_a_hint(standin: StandIn, environ: dict[str, str]) -> None:
     _delivered(standin)
     checks = await _checks(environ)

@@ -4,7 +4,9 @@ import base64
 import dataclasses
 import hashlib
 import re
+import socket
 import stat
+import webbrowser
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,7 +16,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
+import bot.cli
 import bot.setup
+import bot.setup_console
 from bot import envfile
 from bot.config import ConfigError, Settings, Unregistered, environment
 from bot.demo.github import StandIn
@@ -329,3 +333,46 @@ async def test_pages_read_well(snapshots: Snapshots, desk: Desk, visitor: Visito
     check("second")
     await visitor.open(await visitor.accept(standin))
     check("third")
+
+
+# From a terminal.
+
+
+def test_nobody_came_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(bot.setup_console, "STATE_SECONDS", 0.05)
+    with pytest.raises(SystemExit) as ended:
+        bot.cli.setup(env_file=tmp_path / ".env", browser=False)
+    assert ended.value.code == 2
+    assert "within an hour" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_port_that_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(SystemExit) as ended:
+            bot.cli.setup(env_file=tmp_path / ".env", browser=False, port=taken.getsockname()[1])
+    assert ended.value.code == 2
+    assert "--port" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("kind", "opened"), [(webbrowser.BackgroundBrowser, True), (webbrowser.GenericBrowser, False)])
+def test_a_browser_in_the_terminal_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type[webbrowser.GenericBrowser],
+    opened: bool,  # noqa: FBT001 - a parameter of the table
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(kind, "open", lambda _self, url: asked.append(url))
+    monkeypatch.setattr(webbrowser, "get", lambda: kind("true"))
+    bot.setup_console._open_browser("http://127.0.0.1:1/setup")
+    assert bool(asked) == opened
+
+
+def test_no_browser_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> None:
+        raise webbrowser.Error("could not locate runnable browser")
+
+    monkeypatch.setattr(webbrowser, "get", none)
+    bot.setup_console._open_browser("http://127.0.0.1:1/setup")
