@@ -102,7 +102,7 @@ AT_GITHUB: list[tuple[str, Callable[[StandIn], object], str, str, tuple[str, ...
     ("event", lambda s: s.app.events.remove("pull_request"), "events", "failure", ("pull_request", "Subscribe to events")),
     ("not installed", lambda s: s.app.installations.clear(), "installations", "failure", ("nowhere", "/apps/winparity/installations/new")),
     ("suspended", lambda s: s.app.install("sleepy", suspended=True), "installations", "warning", ("sleepy", "/organizations/sleepy/settings/installations/")),
-    ("not granted", lambda s: s.app.install("slow", {"metadata": "read", "checks": "write"}), "installations", "warning", ("slow", "contents: read, pull_requests: write", "/organizations/slow/")),
+    ("not granted", lambda s: s.app.install("slow", {"metadata": "read", "checks": "write"}), "installations", "warning", ("slow", "contents: read", "pull_requests: write", "/organizations/slow/")),
     ("no webhook", lambda s: setattr(s.app, "hook", None), "webhook", "failure", ("no address", "Active")),
     ("no webhook address", lambda s: _hook(s, url=""), "webhook", "failure", ("no address",)),
     ("no webhook secret", lambda s: _hook(s, secret=""), "webhook", "failure", ("no secret", "WINPARITY_WEBHOOK_SECRET")),
