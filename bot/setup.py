@@ -347,8 +347,12 @@ async def before_serving(settings: Unregistered, stop: asyncio.Event) -> bool:
         Whether there is an app now.
 
     Raises:
-        ConfigError: the credentials could not be written.
+        ConfigError: the credentials could not be written, so there can be none.
     """
+    try:
+        envfile.check_writable(settings.env_file)
+    except ConfigError as error:
+        raise ConfigError(f"there is no app yet, and none can be registered here: {error}") from None
     async with opened(settings, serving=True) as desk:
         log.warning("not set up yet: open this address, at your public name if it has one", url=desk.address)
         stopped = asyncio.create_task(stop.wait())

@@ -144,6 +144,7 @@ async def _set_up(stack: AsyncExitStack, folder: Path, subject: Subject, console
     port = _free_port()
     environment = {
         "PATH": os.environ.get("PATH", ""),
+        "WINPARITY_ENV_FILE": str(folder / ".env"),
         "WINPARITY_APP_ID": str(APP_ID),
         "WINPARITY_PRIVATE_KEY": private,
         "WINPARITY_WEBHOOK_SECRET": secret,

@@ -84,8 +84,8 @@ SCAN = _object(
 def run(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     """The console script, as installed."""
     command = [str(Path(sys.executable).with_name("winparity")), *words]
-    known = {"PATH": os.environ["PATH"], "COLUMNS": "120", "WINPARITY_CACHE": "off", **environment}
-    return subprocess.run(command, capture_output=True, text=True, env=known, cwd=cwd, check=False)
+    known = {"PATH": os.environ["PATH"], "COLUMNS": "120", "WINPARITY_CACHE": "off", "WINPARITY_ENV_FILE": "/nowhere/.env"}
+    return subprocess.run(command, capture_output=True, text=True, env=known | environment, cwd=cwd, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -314,6 +314,7 @@ def test_a_scan_says_what_accepts_nothing_any_more(sample: Path) -> None:
         (("demo", "main"), ("--repo",)),
         (("demo", "--repo", "/nowhere", "a", "b"), ("/nowhere",)),
         (("worker",), ("WINPARITY_APP_ID", "WINPARITY_WEBHOOK_SECRET", "winparity setup")),
+        (("serve",), ("there is no app yet", "/nowhere/.env cannot be written", "winparity setup")),
         (("setup", "--url", "http://wp.example.com"), ("https://",)),
         (("setup", "--org", "a b"), ("organisation",)),
         (("setup", "--env-file", "/nowhere/.env"), ("/nowhere/.env", "cannot be written")),

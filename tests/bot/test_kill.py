@@ -109,6 +109,7 @@ async def stage(  # noqa: PLR0917 - pytest gives fixtures by name
         "WINPARITY_APP_ID": str(APP_ID),
         "WINPARITY_PRIVATE_KEY": keys.private,
         "WINPARITY_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "WINPARITY_ENV_FILE": str(tmp_path / ".env"),
         "WINPARITY_DATA_DIR": str(tmp_path / "data"),
         "WINPARITY_GITHUB_API_URL": standin.url,
         "WINPARITY_GITHUB_URL": standin.url,
