@@ -84,7 +84,12 @@ SCAN = _object(
 def run(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     """The console script, as installed."""
     command = [str(Path(sys.executable).with_name("winparity")), *words]
-    known = {"PATH": os.environ["PATH"], "COLUMNS": "120", "WINPARITY_CACHE": "off", "WINPARITY_ENV_FILE": "/nowhere/.env"}
+    known = {
+        "PATH": os.environ["PATH"],
+        "COLUMNS": "120",
+        "WINPARITY_CACHE": "off",
+        "WINPARITY_ENV_FILE": "/nowhere/.env",
+    }
     return subprocess.run(command, capture_output=True, text=True, env=known | environment, cwd=cwd, check=False)
 
 
