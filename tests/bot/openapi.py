@@ -194,7 +194,7 @@ class Judge:
     """Says what is wrong with a call."""
 
     def __init__(self, known: Json) -> None:
-        self.known = _flattened(copy.deepcopy(known))
+        self.known = _with_all_permissions(_flattened(copy.deepcopy(known)))
         strict = {"components": {"schemas": copy.deepcopy(self.known["components"]["schemas"])}}
         self._requests = _prepared(strict, partial=False)
         self._answers = _prepared(copy.deepcopy(strict), partial=True)
@@ -272,6 +272,21 @@ def _flattened(known: Json) -> Json:
             node["type"] = "object"
             node["properties"] = {name: value for part in parts for name, value in part["properties"].items()}
             node["required"] = sorted({name for part in parts for name in part.get("required", ())})
+    return known
+
+
+def _with_all_permissions(known: Json) -> Json:
+    """The description has several copies of the app's permissions, and not all are complete: each knows what one knows."""
+    copies: list[Json] = []
+    waiting: list[Any] = [known]
+    while waiting:
+        node = waiting.pop()
+        waiting += node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+        if isinstance(node, dict) and node.get("title") == "App Permissions":
+            copies.append(node)
+    every = {name: schema for one in copies for name, schema in one["properties"].items()}
+    for one in copies:
+        one["properties"] = {**every, **one["properties"]}
     return known
 
 
