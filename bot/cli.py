@@ -411,6 +411,8 @@ def setup(
     """
     import asyncio
 
+    from rich.console import Console
+
     from bot.config import ConfigError
     from bot.log import set_up
     from bot.setup_console import at_console, prepared
@@ -473,6 +475,8 @@ def doctor(
     Exit codes: 0 no failures (there may be warnings), 1 failures, 2 usage.
     """
     import asyncio
+
+    from rich.console import Console
 
     from bot.checks import Check, checks_json, show_check, show_sum
     from bot.doctor import examine

@@ -14,8 +14,8 @@ from yarl import URL
 from bot import envfile
 from bot.config import ConfigError, Unregistered, credentials, env_file, environment
 from bot.manifest import WEBHOOK, organisation, webhook_url
+from bot.markdown import visible
 from bot.registration import Registration
-from bot.report import visible
 from bot.setup import STATE_SECONDS, opened
 
 
