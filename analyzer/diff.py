@@ -1,6 +1,5 @@
 """Pairs base with head: packages, files and their renames. Rules read the pairs; none of them looks for renames itself."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -8,17 +7,15 @@ from functools import cached_property
 
 from analyzer.across import Repository, find_undefined
 from analyzer.model import Around, Options, Snapshot
+from analyzer.moves import MAX_COMPARED_PAIRS, moved_directories, renames_of, with_origins
 from analyzer.pairs import GuardChanges, TestChanges, pair_guards, pair_tests
 from analyzer.parity import Revision, View
+from analyzer.reach import Reach
 from analyzer.reading import of_a_change
 from analyzer.symbols import GoFile, Package, Symbol, directory, packages
 from analyzer.undefined import PackageSides, Undefined
 from analyzer.vendored import VendorLoss, find_vendor_losses
 
-# Half of the lines in common makes a rename, as git has it by default (git-diff, -M50%).
-RENAME_SIMILARITY = 0.5
-# Beyond this many pairs only files that keep their base name or their content are paired.
-MAX_COMPARED_PAIRS = 10_000
 # Two names this much alike, one gone and one new in the same place, are one function renamed.
 NAME_SIMILARITY = 0.6
 # Bytes of two functions that are compared.
@@ -164,7 +161,12 @@ class Diff:
     @cached_property
     def guards(self) -> GuardChanges:
         """The guards that are new and those that are gone."""
-        return pair_guards(self.packages)
+        return pair_guards(self.packages, self.reach)
+
+    @cached_property
+    def reach(self) -> Reach:
+        """What the target came to at base."""
+        return Reach([change.base for change in self.packages])
 
     @cached_property
     def tests(self) -> TestChanges:
@@ -228,13 +230,15 @@ def compare(base: Snapshot, head: Snapshot, options: Options, around: Around | N
     Returns:
         The packages in which something differs.
     """
+    own = {directory(path) for path in base.files}
+    base = with_origins(base, around)
     deep = of_a_change(base, head)
     old, new = packages(base, options, deep), packages(head, options, deep)
     then, now = Revision(old, options), Revision(new, options)
-    renames = _renames(base, head)
-    moved = _moved_directories(old, new, renames)
+    renames = renames_of(base, head)
+    moved = moved_directories(old, new, renames)
     changes = []
-    for where in sorted({*new, *(d for d in old if d not in moved)}):
+    for where in sorted({*new, *(own - moved.keys())}):
         was = next((d for d, to in moved.items() if to == where), where)
         before, after = old.get(was, _empty(was)), new.get(where, _empty(where))
         changes.append(PackageChange(View(before, then), View(after, now), _files(before, after, renames, old)))
@@ -258,54 +262,6 @@ def _files(
     taken = {renames.get(path, path) for path in after.files} | set(renames.values())
     pairs += [FileChange(file, None) for path, file in before.files.items() if path not in taken]
     return tuple(pairs)
-
-
-def _renames(base: Snapshot, head: Snapshot) -> dict[str, str]:
-    """From each new path to the path that it had at base."""
-    gone = [base.files[p] for p in sorted(base.files.keys() - head.files.keys())]
-    come = [head.files[p] for p in sorted(head.files.keys() - base.files.keys())]
-    pairs: list[tuple[float, str, str]] = []
-    lines = {f.path: Counter(f.content.splitlines()) for f in (*gone, *come)} if gone and come else {}
-    few = len(gone) * len(come) <= MAX_COMPARED_PAIRS
-    for new in come:
-        for old in gone:
-            same_name = old.path.rpartition("/")[2] == new.path.rpartition("/")[2]
-            if old.path.endswith("_test.go") != new.path.endswith("_test.go"):
-                continue
-            if old.blob == new.blob or few or same_name:
-                likeness = 2.0 if old.blob == new.blob else _likeness(lines[old.path], lines[new.path])
-                pairs.append((likeness + same_name / 100, new.path, old.path))
-    renames: dict[str, str] = {}
-    for likeness, path, was in sorted(pairs, reverse=True):
-        if likeness >= RENAME_SIMILARITY and path not in renames and was not in renames.values():
-            renames[path] = was
-    return renames
-
-
-def _likeness(old: Counter[bytes], new: Counter[bytes]) -> float:
-    """The bytes in lines that both have, as a share of the larger file (git's measure)."""
-    size = max(_bytes(old), _bytes(new))
-    return _bytes(old & new) / size if size else 0.0
-
-
-def _bytes(lines: Counter[bytes]) -> int:
-    return sum(len(line) * count for line, count in lines.items())
-
-
-def _moved_directories(
-    old: Mapping[str, Package], new: Mapping[str, Package], renames: Mapping[str, str]
-) -> dict[str, str]:
-    """From a directory that is gone to the new one that most of its files went to."""
-    votes: dict[str, Counter[str]] = {}
-    for path, was in renames.items():
-        if directory(was) not in new and directory(path) not in old:
-            votes.setdefault(directory(was), Counter())[directory(path)] += 1
-    moved: dict[str, str] = {}
-    for was, targets in sorted(votes.items()):
-        where, _ = targets.most_common(1)[0]
-        if where not in moved.values():
-            moved[was] = where
-    return moved
 
 
 def _functions(symbols: Iterable[Symbol]) -> set[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from analyzer.effects import one_line
 from analyzer.guards import Effect, Guard, guards, work_of
 from analyzer.parity import View
+from analyzer.reach import Reach
 from analyzer.skips import Runs, TestState
 from analyzer.symbols import GoFile, Symbol
 
@@ -56,11 +57,15 @@ class _Function:
     after: list[Guard]
 
 
-def pair_guards(changes: Sequence["PackageChange"]) -> GuardChanges:
+def pair_guards(changes: Sequence["PackageChange"], reach: Reach) -> GuardChanges:
     """The guards that are new and those that are gone in all packages.
 
     One that left a function and came into another one moved. Work that Windows did not do at base, because a stub or
-    another file kept it away, is not lost by a guard.
+    another file kept it away, or because it never came there, is not lost by a guard.
+
+    Args:
+        changes: the packages.
+        reach: what the target came to at base.
     """
     functions = [function for change in changes for function in _changed(change)]
     gone: list[tuple[_Function, Guard]] = []
@@ -80,7 +85,7 @@ def pair_guards(changes: Sequence["PackageChange"]) -> GuardChanges:
     own = _own_work(changes)
     added, removed = defaultdict(list), defaultdict(list)
     for function, guard in come:
-        if function.head is not None and not _was_away(function, guard):
+        if function.head is not None and _was_there(function, reach) and not _was_away(function, guard):
             added[function.change.dir].append(GuardChange(function.head, guard))
     for function, guard in gone:
         if function.head is not None and _still_done(function, guard, own):
@@ -164,6 +169,11 @@ def _likeness(old: Guard, new: Guard) -> float:
     if old.source == new.source:
         return 1.0
     return SequenceMatcher(None, old.source[:COMPARED], new.source[:COMPARED], autojunk=False).ratio()
+
+
+def _was_there(function: _Function, reach: Reach) -> bool:
+    """Whether the target came to the function at base, if it is not new."""
+    return function.base is None or reach.reached(function.change.base, function.base.name)
 
 
 def _was_away(function: _Function, guard: Guard) -> bool:

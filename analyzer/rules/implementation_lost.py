@@ -17,7 +17,8 @@ What to do
 
 Not reported
     Functions that Linux loses too; functions that moved to another package or were renamed; unexported functions and
-    stubs that nothing on Windows needs any more; a fallback file that is narrowed because Windows got its own file.
+    stubs that nothing on Windows needs any more; functions that Windows could only have come to behind a refusal; a
+    fallback file that is narrowed because Windows got its own file.
 """
 
 from collections.abc import Iterator
@@ -92,7 +93,7 @@ def _of_symbol(symbol: Symbol, change: PackageChange, diff: Diff) -> Iterator[Fi
     if twin is None or (new is not None and head.shared(name)):
         return  # a branch in shared code is guard-added's
     before = base.body(name)
-    if before is None:
+    if before is None or not diff.reach.reached(base, name):
         return
     after = head.body(name)
     if new is not None and after is not None:
