@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SIMILARITY = 0.6
 # Two statements this much alike do the same.
 SAME_STATEMENT = 0.75
-_CALLED = re.compile(r"\b(\w+)\(")
+CALLED = re.compile(r"\b(\w+)\(")
 # A text of some length within a refusal.
 _LITERAL = re.compile(r"""("(?:[^"\\\n]|\\.)*"|`[^`]*`)""")
 # Characters of a text that is long enough to be told from others.
@@ -161,8 +161,8 @@ def _narrowed(old: Guard, new: Guard) -> bool:
 
 def _alike(old: Guard, new: Guard) -> bool:
     """Whether a branch in another place is the same one: by its text, or by the work that it keeps away."""
-    same_work = bool(old.lost) and 2 * sum(any(_same_work(s, n) for n in new.lost) for s in old.lost) >= len(old.lost)
-    return (old.effect is new.effect and _likeness(old, new) >= SIMILARITY) or same_work
+    same = bool(old.lost) and 2 * sum(any(same_work(s, n) for n in new.lost) for s in old.lost) >= len(old.lost)
+    return (old.effect is new.effect and _likeness(old, new) >= SIMILARITY) or same
 
 
 def _likeness(old: Guard, new: Guard) -> float:
@@ -219,9 +219,7 @@ def _still_done(function: _Function, guard: Guard, own: frozenset[str]) -> bool:
         return bool(function.after) or _rest_stays(function, guard)
     work = work_of(function.head)
     kept_away = set[str]().union(*(g.lost for g in function.after))
-    done = (
-        s for s in guard.lost if any(_same_work(s, w) for w in work) and not any(_same_work(s, k) for k in kept_away)
-    )
+    done = (s for s in guard.lost if any(same_work(s, w) for w in work) and not any(same_work(s, k) for k in kept_away))
     return next(done, None) is not None or _calls_own(function, own)
 
 
@@ -241,10 +239,11 @@ def _rest_stays(function: _Function, guard: Guard) -> bool:
     if not guard.lost:
         return True
     work = work_of(function.head)
-    return 2 * sum(any(_same_work(s, w) for w in work) for s in guard.lost) >= len(guard.lost)
+    return 2 * sum(any(same_work(s, w) for w in work) for s in guard.lost) >= len(guard.lost)
 
 
-def _same_work(old: str, new: str) -> bool:
+def same_work(old: str, new: str) -> bool:
+    """Whether two statements, in one spelling each, do the same."""
     return old == new or SequenceMatcher(None, old, new, autojunk=False).ratio() >= SAME_STATEMENT
 
 
@@ -262,7 +261,7 @@ def _own_work(changes: Iterable["PackageChange"]) -> frozenset[str]:
 def _calls_own(function: _Function, own: frozenset[str]) -> bool:
     """Whether the function newly calls one that each platform implements for itself."""
     assert function.head is not None and function.base is not None  # noqa: S101, PT018 - the caller looked
-    now, then = (set(_CALLED.findall(f.source.decode(errors="replace"))) for f in (function.head, function.base))
+    now, then = (set(CALLED.findall(f.source.decode(errors="replace"))) for f in (function.head, function.base))
     return not own.isdisjoint(now - then)
 
 

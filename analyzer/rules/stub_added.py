@@ -22,7 +22,7 @@ Not reported
 
 from collections.abc import Iterator
 
-from analyzer.diff import Diff, PackageChange
+from analyzer.diff import NAME_SIMILARITY, Diff, PackageChange, likeness
 from analyzer.model import Finding, Level, Stub
 from analyzer.rules.wording import STUB_WORDS, place_of
 from analyzer.symbols import Symbol
@@ -49,7 +49,21 @@ def _was_a_stub(name: str, change: PackageChange, diff: Diff) -> bool:
     if old is not None:
         before = change.base.body(old)
         return before is not None and before.stub is not None
-    return diff.stub_moved(name)
+    return diff.stub_moved(name) or _left_its_name(name, change)
+
+
+def _left_its_name(name: str, change: PackageChange) -> bool:
+    """Whether some stub gave its name to shared code, and what its twin did is done by the twin of the new one."""
+    twin = change.head.package.reference[name]
+    return any(
+        change.head.shared(old)
+        and not change.base.shared(old)
+        and old in change.base.package.reference
+        and (body := change.base.body(old)) is not None
+        and body.stub is not None
+        and likeness(change.base.package.reference[old], twin) >= NAME_SIMILARITY
+        for old in change.base.package.target
+    )
 
 
 def _finding(symbol: Symbol, stub: Stub, change: PackageChange) -> Finding:

@@ -14,14 +14,17 @@ What to do
     Nothing.
 
 Not reported
-    A stub that changed its kind; a stub that was removed.
+    A stub that changed its kind; a stub that was removed; shared code with nothing in it but what its callers did before.
 """
 
 from collections.abc import Iterator
 
 from analyzer.diff import Diff, PackageChange, likeness
+from analyzer.guards import work_of
 from analyzer.model import Finding, Level, Stub
+from analyzer.pairs import CALLED, same_work
 from analyzer.rules.wording import STUB_WORDS
+from analyzer.symbols import Symbol
 
 ID = "stub-resolved"
 
@@ -43,6 +46,8 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
         after = change.head.body(name)
         if after is None or after.stub is not None:
             continue
+        if change.head.shared(name) and not _does_more(symbol, change):
+            continue
         how = "the code that Linux uses" if change.head.shared(name) else "an implementation of its own"
         twin = change.head.package.reference.get(name)
         yield Finding(
@@ -57,6 +62,24 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
             change.dir,
             counterpart=twin.place if twin else None,
         )
+
+
+def _does_more(symbol: Symbol, change: PackageChange) -> bool:
+    """Whether shared code does something that the target's shared code did not do at base: else only work moved into it."""
+    found = work_of(symbol)
+    if not found:
+        return True
+    base, stubs = change.base, _stubs(change)
+    mine = [work for work in found if stubs.isdisjoint(CALLED.findall(work))]
+    shared = (s for s in base.package.target.values() if s.declaration.is_function and base.shared(s.name))
+    done = {work for s in shared for work in work_of(s)}
+    return 2 * sum(not any(same_work(old, new) for old in done) for new in mine) > len(mine)
+
+
+def _stubs(change: PackageChange) -> set[str]:
+    """Bare names of the target's stubs at head."""
+    names = (n for n, s in change.head.package.target.items() if s.declaration.is_function)
+    return {n.rpartition(".")[2] for n in names if (body := change.head.body(n)) is not None and body.stub is not None}
 
 
 def _took_over(name: str, old: str, change: PackageChange) -> bool:
