@@ -21,6 +21,7 @@ _FILLERS = frozenset(
 )
 _NEGATIONS = frozenset("not non no isnt un".split())
 _USER = re.compile(r"^os\.Gete?[ug]id\(\)$")
+_VERSION = re.compile(r"(?:KV|[vV]ersion|[bB]uild)$")
 # A predicate that follows another one this deep is not followed any further.
 MAX_DEPTH = 8
 
@@ -104,7 +105,12 @@ class Scope:
             case "!=":
                 return ~self._equal(left, right, local, depth)
             case operator:
-                return self._user(left, operator, right)
+                return max(self._user(left, operator, right), self._newer(left, operator))
+
+    def _newer(self, left: Node | None, operator: str) -> Truth:
+        """In tests, "from this version on" is what counts: the versions before it are passing away."""
+        newer = self._tests and operator in {">", ">="} and left is not None and _VERSION.search(_last_name(left))
+        return Truth.YES if newer else Truth.NO
 
     def _user(self, left: Node | None, operator: str, right: Node | None) -> Truth:
         """In tests, ``os.Getuid() != 0`` asks for root: on Windows the answer is always -1 (os, "Getuid")."""

@@ -8,10 +8,11 @@ from functools import cached_property
 from analyzer.across import Repository, find_undefined
 from analyzer.model import Around, Options, Snapshot
 from analyzer.moves import MAX_COMPARED_PAIRS, moved_directories, renames_of, with_origins
-from analyzer.pairs import GuardChanges, TestChanges, pair_guards, pair_tests
+from analyzer.pairs import GuardChanges, pair_guards
 from analyzer.parity import Revision, View
 from analyzer.reach import Reach
 from analyzer.reading import of_a_change
+from analyzer.runs import TestChanges, pair_tests
 from analyzer.symbols import GoFile, Package, Symbol, directory, packages
 from analyzer.undefined import PackageSides, Undefined
 from analyzer.vendored import VendorLoss, find_vendor_losses
@@ -161,12 +162,17 @@ class Diff:
     @cached_property
     def guards(self) -> GuardChanges:
         """The guards that are new and those that are gone."""
-        return pair_guards(self.packages, self.reach)
+        return pair_guards(self.packages, self.reach_at_base)
 
     @cached_property
-    def reach(self) -> Reach:
+    def reach_at_base(self) -> Reach:
         """What the target came to at base."""
         return Reach([change.base for change in self.packages])
+
+    @cached_property
+    def reach_at_head(self) -> Reach:
+        """What it comes to at head."""
+        return Reach([change.head for change in self.packages])
 
     @cached_property
     def tests(self) -> TestChanges:

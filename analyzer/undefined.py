@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tree_sitter import Node
+
 from analyzer.imports import unix_only
 from analyzer.members import Types
 from analyzer.model import Place
@@ -158,7 +160,7 @@ def _uses(file: GoFile, missing: Iterable[str], space: Space) -> Found:
     """Where a file needs what its space lacks on the target, and has on the reference if that builds the file too."""
     found: Found = defaultdict(set)
     present = words(file.source.content)
-    names = [name for name in missing if name in present and not _imports_as(file, name)]
+    names = [name for name in missing if name in present and not any(i.name == name for i in file.facts.imports)]
     members = [name for name in missing if "." in name and name.rpartition(".")[2] in present]
     if not (names or members) or any(i.name == "." for i in file.facts.imports):
         return found
@@ -167,7 +169,8 @@ def _uses(file: GoFile, missing: Iterable[str], space: Space) -> Found:
         return found
     for name in names:
         if specific(file, name, space):
-            found[name] |= {Place(file.path, line) for line in lines(uses.unqualified(name))}
+            nodes = [n for n in uses.unqualified(name) if not (_before_dot(n) and _may_be_import(file, name))]
+            found[name] |= {Place(file.path, line) for line in lines(nodes)}
     types, others = Types(space.target), Types(space.reference)
     for name in members:
         kind, _, member = name.rpartition(".")
@@ -177,9 +180,17 @@ def _uses(file: GoFile, missing: Iterable[str], space: Space) -> Found:
     return defaultdict(set, {name: places for name, places in found.items() if places})
 
 
-def _imports_as(file: GoFile, name: str) -> bool:
+def _may_be_import(file: GoFile, name: str) -> bool:
     """Whether the name may be that of an import. What a package calls itself is mostly a part of its path."""
-    return any(i.name == name or (not i.name and name in i.path) for i in file.facts.imports)
+    return any(not i.name and name in i.path for i in file.facts.imports)
+
+
+def _before_dot(node: Node) -> bool:
+    """Whether a name is qualified by it: nothing else can be done with that of an import."""
+    parent = node.parent
+    return parent is not None and (
+        parent.child_by_field_name("operand") == node or parent.child_by_field_name("package") == node
+    )
 
 
 def specific(file: GoFile, name: str, space: Space) -> bool:

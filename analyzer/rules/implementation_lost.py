@@ -93,7 +93,7 @@ def _of_symbol(symbol: Symbol, change: PackageChange, diff: Diff) -> Iterator[Fi
     if twin is None or (new is not None and head.shared(name)):
         return  # a branch in shared code is guard-added's
     before = base.body(name)
-    if before is None or not diff.reach.reached(base, name):
+    if before is None or not diff.reach_at_base.reached(base, name):
         return
     after = head.body(name)
     if new is not None and after is not None:

@@ -41,7 +41,11 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
         symbol = _own(change.head, name)
         if symbol is None:
             continue
-        new = [refusal for refusal in unsupported(symbol) if not _refused_before(refusal.text, change)]
+        new = [
+            refusal
+            for refusal in unsupported(symbol, change.head.scopes[0])
+            if not _refused_before(refusal.text, change)
+        ]
         if not new or _linux_refuses(new[0].text, name, change):
             continue
         old = _own(change.base, change.renamed_from(name) or name)
@@ -52,7 +56,7 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
             and before.stub is None
             and after is not None
             and after.stub is None
-            and not _refuses_less(old, symbol)
+            and not _refuses_less(old, symbol, change)
         )
         if works or (old is None and _is_check(name, change)):
             yield _finding(symbol, new[0].line, change)
@@ -64,10 +68,11 @@ def _own(view: View, name: str) -> Symbol | None:
     return symbol if symbol is not None and symbol.declaration.is_function and not view.shared(name) else None
 
 
-def _refuses_less(old: Symbol | None, new: Symbol) -> bool:
+def _refuses_less(old: Symbol | None, new: Symbol, change: PackageChange) -> bool:
     """Whether a refusal went as one came: then less is refused, or the same in other words."""
     source = one_line(new.source.decode(errors="replace"))
-    return old is not None and any(refusal.text not in source for refusal in refused(old))
+    scope = change.base.scopes[0]
+    return old is not None and any(refusal.text not in source for refusal in refused(old, scope))
 
 
 def _refused_before(refusal: str, change: PackageChange) -> bool:
@@ -79,7 +84,7 @@ def _refused_before(refusal: str, change: PackageChange) -> bool:
         if refusal in source:
             return True
     olds = (s for s in change.base.package.target.values() if s.declaration.is_function)
-    texts = (r.text for s in olds if s.source not in _heads(change) for r in unsupported(s))
+    texts = (r.text for s in olds if s.source not in _heads(change) for r in unsupported(s, change.base.scopes[0]))
     return any(SequenceMatcher(None, refusal, old, autojunk=False).ratio() >= SAME_REFUSAL for old in texts)
 
 
