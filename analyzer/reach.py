@@ -23,25 +23,29 @@ class Reach:
     def __init__(self, views: Sequence[View]) -> None:
         self._views = views
         self._known: dict[tuple[str, str], bool] = {}
+        self._asked: set[tuple[str, str]] = set()
 
     def reached(self, view: View, name: str) -> bool:
         """Whether the target may come to a function. What the package itself never names is called from elsewhere."""
         key = view.package.dir, name
         if key not in self._known:
-            self._known[key] = False  # a function that only calls itself is not reached
+            self._asked.add(key)
             self._known[key] = self._look(view, name)
+            self._asked.remove(key)
         return self._known[key]
 
     def _look(self, view: View, name: str) -> bool:
-        bare = name.rpartition(".")[2]
-        word = re.compile(rf"\b{re.escape(bare)}\b")
+        receiver, _, bare = name.rpartition(".")
         package = view.package
+        # A method stands behind a dot, and a function of the package itself does not.
+        behind = re.compile(rf"\.\s*{re.escape(bare)}\b")
+        word = behind if receiver else re.compile(rf"(?<![.\w]){re.escape(bare)}\b")
         callers = [s for s in _functions(package) if s.name != name and bare.encode() in s.source]
-        callers = [s for s in callers if word.search(one_line(_body(s)))]
-        if _named_outside(package, word):
+        callers = [s for s in callers if word.search(one_line(_body(s))) and (package.dir, s.name) not in self._asked]
+        if _named_outside(package, re.compile(rf"\b{re.escape(bare)}\b")):
             return True
         others = (v.package for v in self._views if v is not view) if bare[:1].isupper() else ()
-        if any(word.search(code) for other in others for code in _code(other)):
+        if any(behind.search(code) for other in others for code in _code(other)):
             return True
         if not callers:
             return not view.shared(name) or not any(word.search(code) for code in _code(package, target=False))

@@ -152,6 +152,8 @@ class Ways:
                 return self._declare(node), False
             case "defer_statement":
                 return self._effect(node.named_children[0])[0], False
+            case "send_statement":
+                return {self._sent(node)}, False
             case "break_statement" | "continue_statement" | "type_declaration":
                 return set(), False
             case _:
@@ -302,6 +304,17 @@ class Ways:
                 return outcome
         return Outcome.ZERO if all(w is not Outcome.REAL for w in worths) else Outcome.REAL
 
+    def _sent(self, node: Node) -> Outcome:
+        """What is sent through a channel that is made here is told to whom it is handed back."""
+        channel, value = (node.child_by_field_name(field) for field in ("channel", "value"))
+        worth = self.value(value) if value is not None else Outcome.REAL
+        return worth if self._is_empty_local(channel) and worth is Outcome.ERROR else Outcome.REAL
+
+    def _is_empty_local(self, node: Node | None) -> bool:
+        """Whether an expression names a local variable with nothing in it; what was handed in is somebody's."""
+        name = text(node)
+        return name not in self._arguments and self._values.get(name) is Outcome.ZERO
+
     def _effect(self, node: Node) -> tuple[set[Outcome], bool]:
         """What a call does that is a statement of its own."""
         if node.type != "call_expression":
@@ -315,6 +328,8 @@ class Ways:
             return {Outcome.PANIC if self._said_unsupported else Outcome.REAL}, True
         if self._logs(node) or name.startswith(("fmt.Print", "fmt.Fprint")) or name in {"print", "println"}:
             self._said_unsupported = self._said_unsupported or self._says(node)
+            return set(), False
+        if name == "close" and self._is_empty_local(_only_argument(node)):
             return set(), False
         outcome = self._callee(node)
         if outcome is Outcome.REAL and not self._results and _MAKES_ERROR.search(name) and self._says(node):
@@ -511,6 +526,12 @@ class Ways:
     def _can_refuse(self) -> bool:
         """Whether some result can hold an error; a predicate or a text cannot."""
         return not self._results or any(r == "error" or not _BASIC_TYPES.match(r) for r in self._results)
+
+
+def _only_argument(call: Node) -> Node | None:
+    arguments = call.child_by_field_name("arguments")
+    given = arguments.named_children if arguments is not None else []
+    return given[0] if len(given) == 1 else None
 
 
 def _only_checks(start: Node) -> bool:
