@@ -46,8 +46,8 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
         after = change.head.body(name)
         if after is None or after.stub is not None:
             continue
-        if change.head.shared(name) and not _does_more(symbol, change):
-            continue
+        if change.head.shared(name) and not refuses and not _does_more(symbol, change):
+            continue  # behind a refusal no caller did anything
         how = "the code that Linux uses" if change.head.shared(name) else "an implementation of its own"
         twin = change.head.package.reference.get(name)
         yield Finding(
@@ -65,15 +65,25 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
 
 
 def _does_more(symbol: Symbol, change: PackageChange) -> bool:
-    """Whether shared code does something that the target's shared code did not do at base: else only work moved into it."""
+    """Whether shared code does something that did not just move into it from code that the target had at base."""
     found = work_of(symbol)
     if not found:
         return True
-    base, stubs = change.base, _stubs(change)
+    stubs = _stubs(change)
     mine = [work for work in found if stubs.isdisjoint(CALLED.findall(work))]
-    shared = (s for s in base.package.target.values() if s.declaration.is_function and base.shared(s.name))
-    done = {work for s in shared for work in work_of(s)}
-    return 2 * sum(not any(same_work(old, new) for old in done) for new in mine) > len(mine)
+    moved = _moved_out(change)
+    return 2 * sum(not any(same_work(old, new) for old in moved) for new in mine) > len(mine)
+
+
+def _moved_out(change: PackageChange) -> set[str]:
+    """What shared functions did at base, and no longer do."""
+    found = set[str]()
+    for name, old in change.base.package.target.items():
+        if old.declaration.is_function and change.base.shared(name):
+            new = change.head.package.target.get(name)
+            if new is None or new.source != old.source:
+                found |= {*work_of(old)} - {*(work_of(new) if new is not None else ())}
+    return found
 
 
 def _stubs(change: PackageChange) -> set[str]:
