@@ -14,7 +14,7 @@ from analyzer.reach import Reach
 from analyzer.reading import of_a_change
 from analyzer.runs import TestChanges, pair_tests
 from analyzer.symbols import GoFile, Package, Symbol, directory, packages
-from analyzer.undefined import PackageSides, Undefined
+from analyzer.undefined import PackageSides, Undefined, never_built
 from analyzer.vendored import VendorLoss, find_vendor_losses
 
 # Two names this much alike, one gone and one new in the same place, are one function renamed.
@@ -118,8 +118,7 @@ class PackageChange:
 
     def _same_function(self, old: Symbol, new: Symbol) -> float:
         """How likely the two are one function renamed; 0 when it is not likely. What it does counts more than its name."""
-        mine, theirs = (n.rpartition(".")[2].lower() for n in (old.name, new.name))
-        named = SequenceMatcher(None, mine, theirs).ratio()
+        named = _named_alike(old.name, new.name)
         bodies = [likeness(old, new)]
         twins = self.base.package.reference.get(old.name), self.head.package.reference.get(new.name)
         if twins[0] is not None and twins[1] is not None:
@@ -127,6 +126,15 @@ class PackageChange:
         does = sum(bodies) / len(bodies)
         long_enough = len(old.source) > len(old.name) + len("func () {}\n")
         return named + 2 * does if named >= NAME_SIMILARITY or (does >= NAME_SIMILARITY and long_enough) else 0.0
+
+
+def _named_alike(old: str, new: str) -> float:
+    return SequenceMatcher(None, bare(old), bare(new)).ratio()
+
+
+def alike(old: str, new: str) -> bool:
+    """Whether two names may be of one thing renamed."""
+    return _named_alike(old, new) >= NAME_SIMILARITY
 
 
 def likeness(old: Symbol, new: Symbol) -> float:
@@ -168,6 +176,11 @@ class Diff:
     def reach_at_base(self) -> Reach:
         """What the target came to at base."""
         return Reach([change.base for change in self.packages])
+
+    @cached_property
+    def never_built(self) -> frozenset[str]:
+        """The directories whose code could not be compiled for the target at base, as they are: nothing of it is lost."""
+        return never_built(self)
 
     @cached_property
     def reach_at_head(self) -> Reach:
@@ -294,10 +307,10 @@ def _departed(changes: Iterable[PackageChange]) -> frozenset[str]:
 
 
 def _stubs_gone(changes: Iterable[PackageChange]) -> frozenset[str]:
-    """Bare names of stubs that some package no longer has on the target."""
+    """Bare names of stubs that some package no longer has on the target, or only as a variable."""
     return frozenset(
         bare(name)
         for change in changes
-        for name in _functions(change.base.package.target.values()) - change.head.package.target.keys()
+        for name in _functions(change.base.package.target.values()) - _functions(change.head.package.target.values())
         if (body := change.base.body(name)) is not None and body.stub is not None
     )

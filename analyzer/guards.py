@@ -109,10 +109,17 @@ def divided(symbol: Symbol, target: Scope, reference: Scope) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A return, or a panic, that says that something is not supported: its line in the file, and its text."""
+    """A return, or a panic, that says that something is not supported.
+
+    Attributes:
+        line: in the file, counted from 1.
+        text: in one spelling.
+        asked: the condition right before it.
+    """
 
     line: int
     text: str
+    asked: str = ""
 
 
 def unsupported(symbol: Symbol, scope: Scope) -> list[Refusal]:
@@ -131,7 +138,14 @@ def refused(symbol: Symbol, scope: Scope) -> list[Refusal]:
     except RecursionError:
         return []
     offset = symbol.declaration.line - 1
-    return [Refusal(node.start_point.row + offset, one_line(text(node))) for node in found]
+    return [Refusal(node.start_point.row + offset, one_line(text(node)), _condition(node)) for node in found]
+
+
+def _condition(node: Node) -> str:
+    parent = node.parent
+    while parent is not None and parent.type != "if_statement":
+        parent = parent.parent
+    return one_line(text(parent.child_by_field_name("condition"))) if parent is not None else ""
 
 
 def _elsewhere(node: Node, scope: Scope) -> bool:

@@ -215,6 +215,8 @@ def _was_away(function: _Function, guard: Guard) -> bool:
     """Whether the target had none of it at base: the function was not there for it, or the work was elsewhere."""
     base = function.change.base
     name = function.head.name if function.head is not None else ""
+    if function.base is None and base.package.had_with_tags(name):
+        return True
     if function.base is None and (name in base.package.reference or name in base.package.target):
         body = base.body(name)
         if body is None or body.stub is not None or guard.effect is not Effect.REFUSED:
@@ -246,16 +248,16 @@ def _only_reference(view: View) -> str:
     return one_line(b"\n".join(sources).decode(errors="replace"))
 
 
-def _still_done(function: _Function, guard: Guard, own: frozenset[str]) -> bool:
+def _still_done(function: _Function, guard: Guard, own: Mapping[str, Symbol]) -> bool:
     """Whether what the guard kept from the target is done there now: by the function, or by what it newly calls."""
     if function.head is None or function.base is None or _refused_elsewhere(function, guard):
         return False
     if guard.effect in {Effect.REFUSED, Effect.FIXED} and not function.after:
         return bool(function.after) or _rest_stays(function, guard)
-    work = work_of(function.head)
+    lost, work = _kept(function, guard), work_of(function.head)
     kept_away = set[str]().union(*(g.lost for g in function.after))
-    done = (s for s in guard.lost if any(same_work(s, w) for w in work) and not any(same_work(s, k) for k in kept_away))
-    return next(done, None) is not None or _calls_own(function, own)
+    done = (s for s in lost if any(same_work(s, w) for w in work) and not any(same_work(s, k) for k in kept_away))
+    return next(done, None) is not None or _calls_own(function, guard, own)
 
 
 def _refused_elsewhere(function: _Function, guard: Guard) -> bool:
@@ -273,28 +275,41 @@ def _rest_stays(function: _Function, guard: Guard) -> bool:
     assert function.head is not None  # noqa: S101 - the caller looked
     if not guard.lost:
         return True
-    work = work_of(function.head)
-    return 2 * sum(any(same_work(s, w) for w in work) for s in guard.lost) >= len(guard.lost)
+    lost, work = _kept(function, guard), work_of(function.head)
+    return bool(lost) and 2 * sum(any(same_work(s, w) for w in work) for s in lost) >= len(lost)
+
+
+def _kept(function: _Function, guard: Guard) -> list[str]:
+    """What only the guard kept from the target: not what the function did elsewhere too."""
+    assert function.base is not None  # noqa: S101 - it has the guard
+    did = work_of(function.base)
+    return [s for s in guard.lost if sum(same_work(s, w) for w in did) <= sum(same_work(s, w) for w in guard.lost)]
 
 
 def same_work(old: str, new: str) -> bool:
     """Whether two statements, in one spelling each, do the same."""
-    return old == new or SequenceMatcher(None, old, new, autojunk=False).ratio() >= SAME_STATEMENT
+    if old == new:
+        return True
+    first, second = CALLED.search(old), CALLED.search(new)
+    if first and second and SequenceMatcher(None, first[1], second[1], autojunk=False).ratio() < SIMILARITY:
+        return False  # short statements are alike whatever they call
+    return SequenceMatcher(None, old, new, autojunk=False).ratio() >= SAME_STATEMENT
 
 
-def _own_work(changes: Iterable["PackageChange"]) -> frozenset[str]:
-    """Bare names of functions that the target has an implementation of its own for, beside the reference's."""
-    return frozenset(
-        name.rpartition(".")[2]
+def _own_work(changes: Iterable["PackageChange"]) -> Mapping[str, Symbol]:
+    """The functions that the target has an implementation of its own for, beside the reference's, by their bare names."""
+    return {
+        name.rpartition(".")[2]: symbol
         for change in changes
         for name, symbol in change.head.package.target.items()
         if symbol.declaration.is_function and name in change.head.package.reference and not change.head.shared(name)
         if (body := change.head.body(name)) is not None and body.stub is None
-    )
+    }
 
 
-def _calls_own(function: _Function, own: frozenset[str]) -> bool:
-    """Whether the function newly calls one that each platform implements for itself."""
+def _calls_own(function: _Function, guard: Guard, own: Mapping[str, Symbol]) -> bool:
+    """Whether the function newly calls one that each platform has for itself, and that does there what was kept away."""
     assert function.head is not None and function.base is not None  # noqa: S101, PT018 - the caller looked
     now, then = (set(CALLED.findall(f.source.decode(errors="replace"))) for f in (function.head, function.base))
-    return not own.isdisjoint(now - then)
+    called = [own[name] for name in now - then if name in own]
+    return any(same_work(s, w) for symbol in called for w in work_of(symbol) for s in guard.lost)

@@ -51,6 +51,31 @@ class Reach:
             return not view.shared(name) or not any(word.search(code) for code in _code(package, target=False))
         return any(_comes_to(s, word, view.scopes[0]) and self.reached(view, s.name) for s in callers)
 
+    def asked_for(self, view: View, name: str) -> bool:
+        """Whether something that the target builds names a function, or nothing does as yet; else it is the others' own."""
+        receiver, _, bare = name.rpartition(".")
+        behind = rf"\.\s*{re.escape(bare)}\b"
+        own = re.compile(behind if receiver else rf"(?<![.\w]){re.escape(bare)}\b")
+        there = [re.compile(behind) if other is not view else own for other in self._views]
+        itself = [s for s in (view.package.target.get(name), view.package.reference.get(name)) if s is not None]
+        declared = [one_line(s.source.decode(errors="replace")) for s in itself]
+        sides = [
+            any(
+                word.search(_without(declared, code))
+                for word, other in zip(there, self._views, strict=True)
+                for code in _code(other.package, target=target, tests=not target)
+                if bare in code
+            )
+            for target in (True, False)
+        ]
+        return sides[0] or not sides[1]
+
+
+def _without(parts: Sequence[str], code: str) -> str:
+    for part in parts:
+        code = code.replace(part, "")
+    return code
+
 
 def _functions(package: Package) -> list[Symbol]:
     return [s for s in package.target.values() if s.declaration.is_function]
@@ -61,10 +86,10 @@ def _body(symbol: Symbol) -> str:
     return symbol.source.decode(errors="replace").partition("(")[2]
 
 
-def _code(package: Package, *, target: bool = True) -> Iterator[str]:
+def _code(package: Package, *, target: bool = True, tests: bool = False) -> Iterator[str]:
     """What the target builds of a package, or else what only the reference does."""
     for file in package.files.values():
-        if file.on_target is target and (target or file.on_reference) and not file.is_test:
+        if file.on_target is target and (target or file.on_reference) and (tests or not file.is_test):
             yield one_line(file.source.content.decode(errors="replace"))
 
 

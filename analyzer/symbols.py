@@ -74,6 +74,11 @@ class Package:
     reference: Mapping[str, Symbol]
     tests: tuple[Symbol, ...]
 
+    def had_with_tags(self, name: str) -> bool:
+        """Whether a build with the project's own tags gives the target a name that a plain one does not."""
+        files = (f for f in self.files.values() if f.on_tagged_target and not f.on_target)
+        return any(d.name == name for f in files for d in f.facts.declarations)
+
     @property
     def custom_tags(self) -> frozenset[str]:
         """The tags of the project's own that some file needs."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tree_sitter import Node
 
-from analyzer.imports import unix_only
+from analyzer.imports import find_modules, imports_of, unix_only
 from analyzer.members import Types
 from analyzer.model import Place
 from analyzer.platforms import UNIX_GOOS
@@ -63,6 +63,28 @@ class Undefined:
 
     def _of(self, package: str) -> Iterator[Missing]:
         return (m for found in self.by_dir.values() for m in found if m.package == package)
+
+
+def never_built(diff: "Diff") -> frozenset[str]:
+    """The directories whose code lacked something on the target at base, and those that import such a one."""
+    bases = {change.base.package.dir: change for change in diff.packages}
+    files = {
+        dir_: [f for f in c.base.package.files.values() if f.on_target and not f.is_test] for dir_, c in bases.items()
+    }
+    broken = {where for where, change in bases.items() if files[where] and diff.sides[change.dir].broken}
+    modules = (
+        find_modules(imports_of(f for some in files.values() for f in some), bases, frozenset()) if broken else None
+    )
+    while modules is not None:
+        more = {
+            where
+            for where, some in files.items()
+            if where not in broken and any(modules.directory(path) in broken for path in imports_of(some))
+        }
+        if not more:
+            break
+        broken |= more
+    return frozenset(bases[where].dir for where in broken)
 
 
 Found = dict[str, set[Place]]

@@ -54,12 +54,14 @@ class Body:
         stub: the kind of stub, or None for an implementation.
         partial: real work, and an explicit refusal of a part.
         nil_error: its last result is an error that is always nil.
+        comes_back: it does not always end in a panic.
     """
 
     outcome: Outcome
     stub: Stub | None = None
     partial: bool = False
     nil_error: bool = False
+    comes_back: bool = True
 
 
 REAL = Body(Outcome.REAL)
@@ -120,7 +122,7 @@ class Ways:
         if chooses or (refuses_some and self._judges):
             return REAL
         nil_error = outcome is Outcome.ZERO and self._results[-1:] == ["error"]
-        return Body(outcome, Stub(outcome.value), nil_error=nil_error)
+        return Body(outcome, Stub(outcome.value), nil_error=nil_error, comes_back=outcomes != {Outcome.PANIC})
 
     def _block(self, block: Node | None) -> tuple[set[Outcome], bool]:
         """The outcomes of a list of statements, and whether control never leaves it at the end."""
@@ -168,7 +170,7 @@ class Ways:
         elif start is not None:
             outcomes |= self._statement(start)[0]
         condition, other = node.child_by_field_name("condition"), node.child_by_field_name("alternative")
-        match self._bodies.scope.truth(condition):
+        match self._truth(condition):
             case Truth.YES:
                 found, ends = self._block(node.child_by_field_name("consequence"))
                 return outcomes | found, ends
@@ -184,6 +186,21 @@ class Ways:
         no, no_ends = self._statement(other) if other is not None else (set[Outcome](), False)
         self._judges |= self._checks(condition)
         return outcomes | yes | no, yes_ends and no_ends
+
+    def _truth(self, condition: Node | None) -> Truth:
+        """What a condition is worth here, by what it says, or by a function that always says no."""
+        truth = self._bodies.scope(self._file).truth(condition)
+        if truth is not Truth.MAYBE or condition is None:
+            return truth
+        match condition.type:
+            case "call_expression":
+                return Truth.NO if self._callee(condition).outcome is Outcome.ZERO else truth
+            case "unary_expression" if text(condition.child_by_field_name("operator")) == "!":
+                return ~self._truth(condition.child_by_field_name("operand"))
+            case "binary_expression" if text(condition.child_by_field_name("operator")) == "&&":
+                return min(self._truth(side) for side in condition.named_children)
+            case _:
+                return truth
 
     def _checks(self, condition: Node | None) -> bool:
         """Whether a condition looks closer than "was anything asked for": then a refusal behind it is a judgement."""
@@ -331,11 +348,12 @@ class Ways:
             return set(), False
         if name == "close" and self._is_empty_local(_only_argument(node)):
             return set(), False
-        outcome = self._callee(node)
+        body = self._callee(node)
+        outcome = body.outcome
         if outcome is Outcome.REAL and not self._results and _MAKES_ERROR.search(name) and self._says(node):
             return {Outcome.ERROR}, False  # http.Error and its like
         if outcome is Outcome.PANIC:
-            return {outcome}, True
+            return {outcome}, not body.comes_back
         return (set(), False) if outcome is not Outcome.REAL else ({outcome}, False)
 
     def _given_up(self, call: Node) -> Outcome:
@@ -356,26 +374,26 @@ class Ways:
         path = next((i.path for i in self._file.facts.imports if i.name == name), "")
         return node.type == "call_expression" and (name in _LOGGERS or path.rpartition("/")[2] in _LOGGERS)
 
-    def _callee(self, call: Node) -> Outcome:
+    def _callee(self, call: Node) -> Body:
         """What a called function comes to; real when it is not ours to see."""
         function = call.child_by_field_name("function")
         if function is None:
-            return Outcome.REAL
+            return REAL
         if function.type == "func_literal":
-            return Ways(self._bodies, self._file, function, self).body(briefly=True).outcome
+            return Ways(self._bodies, self._file, function, self).body(briefly=True)
         name = text(function)
         if function.type == "identifier":
             if name in self._closures:
-                return self._closures[name]
-            return self._bodies.roughly(name).outcome if name not in self._values else Outcome.REAL
+                return Body(self._closures[name], comes_back=self._closures[name] is not Outcome.PANIC)
+            return self._bodies.roughly(name) if name not in self._values else REAL
         if function.type != "selector_expression":
-            return Outcome.REAL
+            return REAL
         operand, method = function.child_by_field_name("operand"), text(function.child_by_field_name("field"))
         package = self._package(operand)
         if package is not None:
-            return package.roughly(method).outcome
+            return package.roughly(method)
         owner = self._typed(operand)
-        return owner[0].method(owner[1], method).outcome if owner is not None else Outcome.REAL
+        return owner[0].method(owner[1], method) if owner is not None else REAL
 
     def _package(self, operand: Node | None) -> "Bodies | None":
         """The package of this repository that an operand names."""
@@ -501,7 +519,7 @@ class Ways:
             return Outcome.ZERO
         if len(values) == 1 and self._converts(function):
             return Outcome.ERROR if self._refuses(name.strip("()*")) else self.value(values[0])
-        outcome = self._callee(node)
+        outcome = self._callee(node).outcome
         if outcome is not Outcome.REAL:
             return Outcome.ZERO if outcome is Outcome.NOOP else outcome
         if name in _ASKS or not self._can_refuse:

@@ -40,6 +40,8 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
             continue
         if linux_concept(symbol) and not change.head.gap(name):
             continue
+        if not diff.reach_at_head.asked_for(change.head, name):
+            continue
         if _receiver_on_target(symbol, change) and _siblings_on_target(symbol, change):
             yield _finding(symbol, change)
 

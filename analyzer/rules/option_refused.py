@@ -18,6 +18,7 @@ Not reported
     A refusal that was reworded or moved, or that takes the place of another one; one that Linux has too; a branch in shared code (guard-added).
 """
 
+import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
@@ -30,6 +31,7 @@ from analyzer.symbols import Symbol
 
 ID = "option-refused"
 
+_FIELD = re.compile(r"(?<=\.)[A-Za-z_]\w*\b(?!\()")
 # Two refusals this much alike are one that was reworded.
 SAME_REFUSAL = 0.75
 
@@ -57,6 +59,7 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
             and after is not None
             and after.stub is None
             and not _refuses_less(old, symbol, change)
+            and not _takes_more(new[0].asked, old, symbol)
         )
         if works or (old is None and _is_check(name, change)):
             yield _finding(symbol, new[0].line, change)
@@ -73,6 +76,13 @@ def _refuses_less(old: Symbol | None, new: Symbol, change: PackageChange) -> boo
     source = one_line(new.source.decode(errors="replace"))
     scope = change.base.scopes[0]
     return old is not None and any(refusal.text not in source for refusal in refused(old, scope))
+
+
+def _takes_more(asked: str, old: Symbol | None, new: Symbol) -> bool:
+    """Whether a field that is refused in part was not looked at before, and is used now: then more is taken, not less."""
+    before, now = (_FIELD.findall(one_line(s.source.decode(errors="replace"))) if s else [] for s in (old, new))
+    fields = _FIELD.findall(asked)
+    return any(field not in before and now.count(field) > fields.count(field) for field in fields)
 
 
 def _refused_before(refusal: str, change: PackageChange) -> bool:

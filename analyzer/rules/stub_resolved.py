@@ -19,7 +19,7 @@ Not reported
 
 from collections.abc import Iterator
 
-from analyzer.diff import Diff, PackageChange, likeness
+from analyzer.diff import NAME_SIMILARITY, Diff, PackageChange, alike, likeness
 from analyzer.guards import work_of
 from analyzer.model import Finding, Level, Stub
 from analyzer.pairs import CALLED, same_work
@@ -38,7 +38,7 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
         if symbol is None or old is None or (change.base.shared(old) and change.head.shared(name)):
             continue  # a branch in shared code is guard-removed's
         before = change.base.body(old)
-        if before is None or before.stub is None or (old != name and _took_over(name, old, change)):
+        if before is None or before.stub is None or (old != name and _is_another(name, old, change)):
             continue
         refuses = before.stub in {Stub.ERROR, Stub.PANIC}
         if not (refuses or change.base.twin_works(old) or change.head.twin_works(name)):
@@ -90,6 +90,13 @@ def _stubs(change: PackageChange) -> set[str]:
     """Bare names of the target's stubs at head."""
     names = (n for n, s in change.head.package.target.items() if s.declaration.is_function)
     return {n.rpartition(".")[2] for n in names if (body := change.head.body(n)) is not None and body.stub is not None}
+
+
+def _is_another(name: str, old: str, change: PackageChange) -> bool:
+    """Whether a function took little from the stub that it seems to be renamed from: neither its name nor its twin."""
+    twins = change.base.package.reference.get(old), change.head.package.reference.get(name)
+    twin_stays = twins[0] is not None and twins[1] is not None and likeness(twins[0], twins[1]) >= NAME_SIMILARITY
+    return not (alike(old, name) or twin_stays) or _took_over(name, old, change)
 
 
 def _took_over(name: str, old: str, change: PackageChange) -> bool:
