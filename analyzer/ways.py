@@ -147,7 +147,7 @@ class Ways:
             case "expression_switch_statement" | "type_switch_statement":
                 return self._switch(node)
             case "for_statement":
-                return self._block(node.child_by_field_name("body"))[0], False
+                return self._for(node), False
             case "short_var_declaration" | "assignment_statement":
                 return self._assign(node), False
             case "var_declaration" | "const_declaration":
@@ -223,6 +223,14 @@ class Ways:
                 return text(condition.child_by_field_name("function")) not in {"len", "cap"}
             case _:
                 return bool(condition.type.endswith("_literal")) is False
+
+    def _for(self, node: Node) -> set[Outcome]:
+        """A loop does what its body does; one that only something else can end waits for it, which is work."""
+        outcomes, ends = self._block(node.child_by_field_name("body"))
+        clause = next((c for c in node.named_children if c.type != "block"), None)
+        over = text(clause.child_by_field_name("right")) if clause is not None and clause.type == "range_clause" else ""
+        waits = "chan " in self._types.get(over, "") or (clause is None and not ends)
+        return outcomes | ({Outcome.REAL} if waits else set())
 
     def _switch(self, node: Node) -> tuple[set[Outcome], bool]:
         outcomes: set[Outcome] = set()
