@@ -179,7 +179,7 @@ class Diff:
 
     @cached_property
     def never_built(self) -> frozenset[str]:
-        """The directories whose code could not be compiled for the target at base, as they are: nothing of it is lost."""
+        """Directories and files that could not be compiled for the target at base, and now say so: they lose nothing."""
         return never_built(self)
 
     @cached_property

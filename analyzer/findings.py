@@ -113,7 +113,7 @@ _GONE = {"implementation-lost", "tag-added", "test-skipped"}
 
 def _never_was(finding: Finding, diff: Diff) -> bool:
     """Whether a finding says that something is gone from what could not even be compiled."""
-    return finding.rule in _GONE and finding.package in diff.never_built
+    return finding.rule in _GONE and not diff.never_built.isdisjoint({finding.package, finding.path})
 
 
 def _breaks_build(finding: Finding, diff: Diff) -> bool:

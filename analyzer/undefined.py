@@ -66,25 +66,32 @@ class Undefined:
 
 
 def never_built(diff: "Diff") -> frozenset[str]:
-    """The directories whose code lacked something on the target at base, and those that import such a one."""
+    """What could not be compiled for the target at base, and goes: directories that mostly leave it, and single files.
+
+    A directory lacks something itself, or imports one that does; a file imports such a directory.
+    """
     bases = {change.base.package.dir: change for change in diff.packages}
     files = {
-        dir_: [f for f in c.base.package.files.values() if f.on_target and not f.is_test] for dir_, c in bases.items()
+        where: [f for f in change.base.package.files.values() if f.on_target and not f.is_test]
+        for where, change in bases.items()
     }
     broken = {where for where, change in bases.items() if files[where] and diff.sides[change.dir].broken}
-    modules = (
-        find_modules(imports_of(f for some in files.values() for f in some), bases, frozenset()) if broken else None
-    )
-    while modules is not None:
-        more = {
-            where
-            for where, some in files.items()
-            if where not in broken and any(modules.directory(path) in broken for path in imports_of(some))
-        }
-        if not more:
-            break
+    if not broken:
+        return frozenset()
+    modules = find_modules(imports_of(f for some in files.values() for f in some), bases, frozenset())
+    needs = {f.path: {modules.directory(path) for path in imports_of([f])} for some in files.values() for f in some}
+    while more := {w for w, some in files.items() if w not in broken and any(needs[f.path] & broken for f in some)}:
         broken |= more
-    return frozenset(bases[where].dir for where in broken)
+    gone = {where for where in broken if _leaves(bases[where])}
+    return frozenset(gone | {path for path, needed in needs.items() if needed & gone})
+
+
+def _leaves(change: "PackageChange") -> bool:
+    """Whether half of a package's files leave the target: then the change says of it that it was never there."""
+    kept, had = (
+        sum(f.on_target and not f.is_test for f in view.package.files.values()) for view in (change.head, change.base)
+    )
+    return 2 * kept <= had
 
 
 Found = dict[str, set[Place]]
