@@ -170,7 +170,7 @@ class Ways:
         elif start is not None:
             outcomes |= self._statement(start)[0]
         condition, other = node.child_by_field_name("condition"), node.child_by_field_name("alternative")
-        match self._truth(condition):
+        match self._bodies.scope(self._file).truth(condition):
             case Truth.YES:
                 found, ends = self._block(node.child_by_field_name("consequence"))
                 return outcomes | found, ends
@@ -186,21 +186,6 @@ class Ways:
         no, no_ends = self._statement(other) if other is not None else (set[Outcome](), False)
         self._judges |= self._checks(condition)
         return outcomes | yes | no, yes_ends and no_ends
-
-    def _truth(self, condition: Node | None) -> Truth:
-        """What a condition is worth here, by what it says, or by a function that always says no."""
-        truth = self._bodies.scope(self._file).truth(condition)
-        if truth is not Truth.MAYBE or condition is None:
-            return truth
-        match condition.type:
-            case "call_expression":
-                return Truth.NO if self._callee(condition).outcome is Outcome.ZERO else truth
-            case "unary_expression" if text(condition.child_by_field_name("operator")) == "!":
-                return ~self._truth(condition.child_by_field_name("operand"))
-            case "binary_expression" if text(condition.child_by_field_name("operator")) == "&&":
-                return min(self._truth(side) for side in condition.named_children)
-            case _:
-                return truth
 
     def _checks(self, condition: Node | None) -> bool:
         """Whether a condition looks closer than "was anything asked for": then a refusal behind it is a judgement."""

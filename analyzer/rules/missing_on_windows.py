@@ -30,6 +30,8 @@ ID = "missing-on-windows"
 def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
     """The findings of one package."""
     head = change.head.package
+    if any(f.facts.helps_tests for f in head.files.values() if not f.is_test):
+        return
     for name in change.names():
         symbol = head.reference.get(name)
         if symbol is None or name in head.target or not symbol.declaration.exported:
@@ -39,8 +41,6 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
         if diff.moved_here(name) or change.renamed_from(name, on="reference"):
             continue
         if linux_concept(symbol) and not change.head.gap(name):
-            continue
-        if not diff.reach_at_head.asked_for(change.head, name):
             continue
         if _receiver_on_target(symbol, change) and _siblings_on_target(symbol, change):
             yield _finding(symbol, change)
