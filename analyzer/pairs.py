@@ -282,8 +282,8 @@ def _rest_stays(function: _Function, guard: Guard) -> bool:
 def _kept(function: _Function, guard: Guard) -> list[str]:
     """What only the guard kept from the target: not what the function did elsewhere too."""
     assert function.base is not None  # noqa: S101 - it has the guard
-    did = work_of(function.base)
-    return [s for s in guard.lost if sum(same_work(s, w) for w in did) <= sum(same_work(s, w) for w in guard.lost)]
+    did, kept = ([s.replace(":=", "=") for s in work] for work in (work_of(function.base), guard.lost))
+    return [s for s in guard.lost if did.count(s.replace(":=", "=")) <= kept.count(s.replace(":=", "="))]
 
 
 def same_work(old: str, new: str) -> bool:
