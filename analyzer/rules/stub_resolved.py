@@ -95,7 +95,12 @@ def _stubs(change: PackageChange) -> set[str]:
 def _is_another(name: str, old: str, change: PackageChange) -> bool:
     """Whether a function took little from the stub that it seems to be renamed from: neither its name nor its twin."""
     twins = change.base.package.reference.get(old), change.head.package.reference.get(name)
-    twin_stays = twins[0] is not None and twins[1] is not None and likeness(twins[0], twins[1]) >= NAME_SIMILARITY
+    twin_stays = (
+        twins[0] is not None
+        and twins[1] is not None
+        and twins[0].declaration.kind == twins[1].declaration.kind
+        and likeness(twins[0], twins[1]) >= NAME_SIMILARITY
+    )
     return not (alike(old, name) or twin_stays) or _took_over(name, old, change)
 
 
