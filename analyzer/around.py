@@ -16,13 +16,7 @@ from analyzer.uses import selected
 _DIVIDES = KNOWN_GOOS | KNOWN_GOARCH | frozenset("unix posix nix nowindows notwindows nonwindows nonlinux cgo".split())
 
 
-def wanted(
-    base: Snapshot,
-    head: Snapshot,
-    outline: Outline,
-    vendored: tuple[Snapshot, Snapshot] | None = None,
-    options: Options | None = None,
-) -> frozenset[str]:
+def wanted(base: Snapshot, head: Snapshot, known: Around, options: Options | None = None) -> frozenset[str]:
     """The directories of head, beside those held, without which a use of something that is gone would go unseen.
 
     All of them, when a package no longer gives other packages on the target what it gave at base: any of them may import
@@ -31,12 +25,11 @@ def wanted(
     Args:
         base: the merge base, with every directory in which a Go file differs.
         head: the pull request's head, likewise.
-        outline: what head has where.
-        vendored: the vendored packages that differ, at base and at head.
+        known: what lies around them, without any of those directories.
         options: the platforms; Windows judged by Linux when None.
     """
     options = options or Options()
-    diff = compare(base, head, options, Around(outline, vendored=vendored))
+    diff, outline = compare(base, head, options, known), known.outline
     held = {change.dir for change in diff.packages}
     if _loses_something(diff, options) or diff.vendor_losses:
         return frozenset(outline.directories) - held

@@ -51,9 +51,13 @@ class Bodies:
     def __init__(self, names: Mapping[str, Symbol], universe: Universe) -> None:
         self._names = names
         self._universe = universe
-        self.scope = Scope(universe.platform, names)
+        self._scopes = {own: Scope(universe.platform, names, own=own) for own in (True, False)}
         self._known: dict[str, Body] = {}
         self._roughly: dict[str, Body] = {}
+
+    def scope(self, file: GoFile) -> Scope:
+        """What conditions in a file are worth."""
+        return self._scopes[file.on_target is not file.on_reference]
 
     def of(self, name: str) -> Body:
         """What the named function, or variable that holds one, is. Whatever else there is counts as real."""
@@ -107,6 +111,9 @@ class Bodies:
         name = text(value)
         if value.type == "identifier" and name in self._names and self._names[name].declaration.is_function:
             return self.of(name)
+        if value.type == "selector_expression":
+            owner = self.elsewhere(symbol.file, text(value.child_by_field_name("operand")))
+            return owner.roughly(text(value.child_by_field_name("field"))) if owner is not None else REAL
         return REAL
 
     def value(self, name: str) -> Outcome:

@@ -21,6 +21,7 @@ _FILLERS = frozenset(
 )
 _NEGATIONS = frozenset("not non no isnt un".split())
 _USER = re.compile(r"^os\.Gete?[ug]id\(\)$")
+_VERSION = re.compile(r"(?:KV|[vV]ersion|[bB]uild)$")
 # A predicate that follows another one this deep is not followed any further.
 MAX_DEPTH = 8
 
@@ -37,12 +38,22 @@ class Truth(IntEnum):
 
 
 class Scope:
-    """The names of a package as one platform sees them, and what conditions that use them are worth there."""
+    """The names of a package as one platform sees them, and what conditions that use them are worth there.
 
-    def __init__(self, platform: Platform, names: Mapping[str, Symbol], *, tests: bool = False) -> None:
+    Args:
+        platform: the platform.
+        names: the package's symbols there.
+        tests: it is for tests.
+        own: it is for code of this platform alone: that has no need to ask for its own system, but for another's.
+    """
+
+    def __init__(
+        self, platform: Platform, names: Mapping[str, Symbol], *, tests: bool = False, own: bool = False
+    ) -> None:
         self.platform = platform
         self.names = names
         self._tests = tests
+        self._own = own
         self._known: dict[str, Truth | str | None] = {}
         self._saying: dict[tuple[bytes, ...], frozenset[bytes]] = {}
 
@@ -104,7 +115,12 @@ class Scope:
             case "!=":
                 return ~self._equal(left, right, local, depth)
             case operator:
-                return self._user(left, operator, right)
+                return max(self._user(left, operator, right), self._newer(left, operator))
+
+    def _newer(self, left: Node | None, operator: str) -> Truth:
+        """In tests, "from this version on" is what counts: the versions before it are passing away."""
+        newer = self._tests and operator in {">", ">="} and left is not None and _VERSION.search(_last_name(left))
+        return Truth.YES if newer else Truth.NO
 
     def _user(self, left: Node | None, operator: str, right: Node | None) -> Truth:
         """In tests, ``os.Getuid() != 0`` asks for root: on Windows the answer is always -1 (os, "Getuid")."""
@@ -115,6 +131,8 @@ class Scope:
         return Truth.YES if operator in {"<", "<="} else Truth.NO
 
     def _equal(self, left: Node | None, right: Node | None, local: Mapping[str, Node] | None, depth: int) -> Truth:
+        if left is not None and right is not None and text(left) == "runtime.GOARCH":
+            return Truth.YES if text(right)[1:-1] == self.platform.goarch else Truth.NO
         if left is not None and _USER.match(text(left)):
             return self._user(left, "==", right)
         for one, other in ((left, right), (right, left)):
@@ -128,7 +146,7 @@ class Scope:
                 mine = _system(self, other, local, depth)
                 if mine is not None:
                     return Truth.YES if mine.lower() == system.lower() else Truth.NO
-                if _HOLDS_SYSTEM.search(_last_name(other)):
+                if not self._own and _HOLDS_SYSTEM.search(_last_name(other)):
                     return Truth.YES if system.lower() == self.platform.goos else Truth.NO
         return Truth.MAYBE
 

@@ -1,6 +1,5 @@
 """Pairs base with head: packages, files and their renames. Rules read the pairs; none of them looks for renames itself."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -8,17 +7,16 @@ from functools import cached_property
 
 from analyzer.across import Repository, find_undefined
 from analyzer.model import Around, Options, Snapshot
-from analyzer.pairs import GuardChanges, TestChanges, pair_guards, pair_tests
+from analyzer.moves import MAX_COMPARED_PAIRS, moved_directories, renames_of, with_origins
+from analyzer.pairs import GuardChanges, pair_guards
 from analyzer.parity import Revision, View
+from analyzer.reach import Reach
 from analyzer.reading import of_a_change
+from analyzer.runs import TestChanges, pair_tests
 from analyzer.symbols import GoFile, Package, Symbol, directory, packages
-from analyzer.undefined import PackageSides, Undefined
+from analyzer.undefined import PackageSides, Undefined, never_built
 from analyzer.vendored import VendorLoss, find_vendor_losses
 
-# Half of the lines in common makes a rename, as git has it by default (git-diff, -M50%).
-RENAME_SIMILARITY = 0.5
-# Beyond this many pairs only files that keep their base name or their content are paired.
-MAX_COMPARED_PAIRS = 10_000
 # Two names this much alike, one gone and one new in the same place, are one function renamed.
 NAME_SIMILARITY = 0.6
 # Bytes of two functions that are compared.
@@ -120,8 +118,7 @@ class PackageChange:
 
     def _same_function(self, old: Symbol, new: Symbol) -> float:
         """How likely the two are one function renamed; 0 when it is not likely. What it does counts more than its name."""
-        mine, theirs = (n.rpartition(".")[2].lower() for n in (old.name, new.name))
-        named = SequenceMatcher(None, mine, theirs).ratio()
+        named = _named_alike(old.name, new.name)
         bodies = [likeness(old, new)]
         twins = self.base.package.reference.get(old.name), self.head.package.reference.get(new.name)
         if twins[0] is not None and twins[1] is not None:
@@ -129,6 +126,15 @@ class PackageChange:
         does = sum(bodies) / len(bodies)
         long_enough = len(old.source) > len(old.name) + len("func () {}\n")
         return named + 2 * does if named >= NAME_SIMILARITY or (does >= NAME_SIMILARITY and long_enough) else 0.0
+
+
+def _named_alike(old: str, new: str) -> float:
+    return SequenceMatcher(None, bare(old), bare(new)).ratio()
+
+
+def alike(old: str, new: str) -> bool:
+    """Whether two names may be of one thing renamed."""
+    return _named_alike(old, new) >= NAME_SIMILARITY
 
 
 def likeness(old: Symbol, new: Symbol) -> float:
@@ -164,7 +170,22 @@ class Diff:
     @cached_property
     def guards(self) -> GuardChanges:
         """The guards that are new and those that are gone."""
-        return pair_guards(self.packages)
+        return pair_guards(self.packages, self.reach_at_base)
+
+    @cached_property
+    def reach_at_base(self) -> Reach:
+        """What the target came to at base."""
+        return Reach([change.base for change in self.packages])
+
+    @cached_property
+    def never_built(self) -> frozenset[str]:
+        """Directories and files that could not be compiled for the target at base, and now say so: they lose nothing."""
+        return never_built(self)
+
+    @cached_property
+    def reach_at_head(self) -> Reach:
+        """What it comes to at head."""
+        return Reach([change.head for change in self.packages])
 
     @cached_property
     def tests(self) -> TestChanges:
@@ -228,13 +249,15 @@ def compare(base: Snapshot, head: Snapshot, options: Options, around: Around | N
     Returns:
         The packages in which something differs.
     """
+    own = {directory(path) for path in base.files}
+    base = with_origins(base, around)
     deep = of_a_change(base, head)
     old, new = packages(base, options, deep), packages(head, options, deep)
     then, now = Revision(old, options), Revision(new, options)
-    renames = _renames(base, head)
-    moved = _moved_directories(old, new, renames)
+    renames = renames_of(base, head)
+    moved = moved_directories(old, new, renames)
     changes = []
-    for where in sorted({*new, *(d for d in old if d not in moved)}):
+    for where in sorted({*new, *(own - moved.keys())}):
         was = next((d for d, to in moved.items() if to == where), where)
         before, after = old.get(was, _empty(was)), new.get(where, _empty(where))
         changes.append(PackageChange(View(before, then), View(after, now), _files(before, after, renames, old)))
@@ -258,54 +281,6 @@ def _files(
     taken = {renames.get(path, path) for path in after.files} | set(renames.values())
     pairs += [FileChange(file, None) for path, file in before.files.items() if path not in taken]
     return tuple(pairs)
-
-
-def _renames(base: Snapshot, head: Snapshot) -> dict[str, str]:
-    """From each new path to the path that it had at base."""
-    gone = [base.files[p] for p in sorted(base.files.keys() - head.files.keys())]
-    come = [head.files[p] for p in sorted(head.files.keys() - base.files.keys())]
-    pairs: list[tuple[float, str, str]] = []
-    lines = {f.path: Counter(f.content.splitlines()) for f in (*gone, *come)} if gone and come else {}
-    few = len(gone) * len(come) <= MAX_COMPARED_PAIRS
-    for new in come:
-        for old in gone:
-            same_name = old.path.rpartition("/")[2] == new.path.rpartition("/")[2]
-            if old.path.endswith("_test.go") != new.path.endswith("_test.go"):
-                continue
-            if old.blob == new.blob or few or same_name:
-                likeness = 2.0 if old.blob == new.blob else _likeness(lines[old.path], lines[new.path])
-                pairs.append((likeness + same_name / 100, new.path, old.path))
-    renames: dict[str, str] = {}
-    for likeness, path, was in sorted(pairs, reverse=True):
-        if likeness >= RENAME_SIMILARITY and path not in renames and was not in renames.values():
-            renames[path] = was
-    return renames
-
-
-def _likeness(old: Counter[bytes], new: Counter[bytes]) -> float:
-    """The bytes in lines that both have, as a share of the larger file (git's measure)."""
-    size = max(_bytes(old), _bytes(new))
-    return _bytes(old & new) / size if size else 0.0
-
-
-def _bytes(lines: Counter[bytes]) -> int:
-    return sum(len(line) * count for line, count in lines.items())
-
-
-def _moved_directories(
-    old: Mapping[str, Package], new: Mapping[str, Package], renames: Mapping[str, str]
-) -> dict[str, str]:
-    """From a directory that is gone to the new one that most of its files went to."""
-    votes: dict[str, Counter[str]] = {}
-    for path, was in renames.items():
-        if directory(was) not in new and directory(path) not in old:
-            votes.setdefault(directory(was), Counter())[directory(path)] += 1
-    moved: dict[str, str] = {}
-    for was, targets in sorted(votes.items()):
-        where, _ = targets.most_common(1)[0]
-        if where not in moved.values():
-            moved[was] = where
-    return moved
 
 
 def _functions(symbols: Iterable[Symbol]) -> set[str]:
@@ -332,10 +307,10 @@ def _departed(changes: Iterable[PackageChange]) -> frozenset[str]:
 
 
 def _stubs_gone(changes: Iterable[PackageChange]) -> frozenset[str]:
-    """Bare names of stubs that some package no longer has on the target."""
+    """Bare names of stubs that some package no longer has on the target, or only as a variable."""
     return frozenset(
         bare(name)
         for change in changes
-        for name in _functions(change.base.package.target.values()) - change.head.package.target.keys()
+        for name in _functions(change.base.package.target.values()) - _functions(change.head.package.target.values())
         if (body := change.base.body(name)) is not None and body.stub is not None
     )

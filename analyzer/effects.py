@@ -9,7 +9,7 @@ from analyzer import syntax
 from analyzer.syntax import text
 
 _LOGS = re.compile(
-    r"^(?:logrus|log|klog|glog|slog|logger|bklog|print|println)\b|^fmt\.(?:Print|Fprint)"
+    r"^(?:logrus|log|klog|glog|slog|logger|bklog|print|println)\b|(?:^|\.)(?:Fp|P)rint(?:f|ln)?(?:$|[A-Z])"
     r"|\.(?:Debug|Info|Warn|Warning)[A-Za-z]*$|\.G\(|\.L\."
 )
 _BUILDS_ERROR = re.compile(

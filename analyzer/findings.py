@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from analyzer import reading, suppress
-from analyzer.diff import Diff, compare
+from analyzer.diff import Diff, PackageChange, compare
 from analyzer.files import custom_tags
 from analyzer.model import (
     Analysis,
@@ -85,7 +85,7 @@ def _key(finding: Finding) -> _Key:
 def _findings(diff: Diff) -> Iterator[Finding]:
     for rule in RULES:
         for change in diff.vendored if rule.vendored else diff.packages:
-            yield from (f for f in rule.check(change, diff) if not _breaks_build(f, diff))
+            yield from (f for f in rule.check(change, diff) if not (_breaks_build(f, diff) or _never_was(f, diff)))
 
 
 def _before(finding: Finding, diff: Diff) -> Place | None:
@@ -108,6 +108,12 @@ def _before(finding: Finding, diff: Diff) -> Place | None:
 
 # What says that something is gone.
 _LOSSES = {"implementation-lost", "tag-added", "missing-on-windows"}
+_GONE = {"implementation-lost", "tag-added", "test-skipped"}
+
+
+def _never_was(finding: Finding, diff: Diff) -> bool:
+    """Whether a finding says that something is gone from what could not even be compiled."""
+    return finding.rule in _GONE and not diff.never_built.isdisjoint({finding.package, finding.path})
 
 
 def _breaks_build(finding: Finding, diff: Diff) -> bool:
@@ -145,14 +151,25 @@ def _with_tags(found: dict[_Key, Finding], diff: Diff, tags: set[str]) -> dict[_
         for file in side.package.files.values()
         if custom_tags(file.facts.constraint)
     }
+    clashing = {change.dir for change in diff.packages if _clashes(change)}
     for finding in _findings(diff):
-        if (finding.rule, finding.package) in folded:
+        if (finding.rule, finding.package) in folded or finding.package in clashing:
             continue
         if finding.symbol is None and finding.path not in asking:
             continue  # a file that asks for no tag comes and goes only because others are off
         if (finding.package, finding.symbol, finding.path if finding.symbol is None else "") not in said:
             kept[_key(finding)] = replace(finding, message=finding.message + words)
     return kept
+
+
+def _clashes(change: PackageChange) -> bool:
+    """Whether two files declare the same for the target: their tags exclude each other, and nobody builds with both."""
+    for view in (change.base, change.head):
+        files = [f for f in view.package.files.values() if f.on_target and not f.is_test]
+        names = [d.name for f in files for d in f.facts.declarations if d.name not in {"_", "init"}]
+        if len(set(names)) < len(names):
+            return True
+    return False
 
 
 # Rules that tell many symbols of a package as one: which of them leads depends on the files that are held.

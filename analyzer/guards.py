@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tree_sitter import Node
@@ -95,31 +95,69 @@ def work_of(symbol: Symbol) -> list[str]:
         return []
 
 
+def divided(symbol: Symbol, target: Scope, reference: Scope) -> frozenset[str]:
+    """The conditions of a function's branches in which each platform does something of its own."""
+    function = syntax.function_node(symbol.source)
+    walk = _Walk(target, reference, 0)
+    try:
+        for _ in walk.block(function.child_by_field_name("body") if function is not None else None, {}):
+            pass
+    except RecursionError:
+        return frozenset()
+    return frozenset(walk.divided)
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A return, or a panic, that says that something is not supported: its line in the file, and its text."""
+    """A return, or a panic, that says that something is not supported.
+
+    Attributes:
+        line: in the file, counted from 1.
+        text: in one spelling.
+        asked: the condition right before it.
+    """
 
     line: int
     text: str
+    asked: str = ""
 
 
-def unsupported(symbol: Symbol) -> list[Refusal]:
-    """The refusals of a function that say that something is not supported."""
+def unsupported(symbol: Symbol, scope: Scope) -> list[Refusal]:
+    """The refusals of a function that say that something is not supported, and that a platform may come to."""
     if not _SAYS.search(symbol.source):
         return []
-    return [r for r in refused(symbol) if SAYS_UNSUPPORTED.search(r.text) or NAMES_UNSUPPORTED.search(r.text)]
+    return [r for r in refused(symbol, scope) if SAYS_UNSUPPORTED.search(r.text) or NAMES_UNSUPPORTED.search(r.text)]
 
 
-def refused(symbol: Symbol) -> list[Refusal]:
-    """All refusals of a function: errors that it makes or names, and panics."""
+def refused(symbol: Symbol, scope: Scope) -> list[Refusal]:
+    """All refusals of a function that a platform may come to: errors that it makes or names, and panics."""
     function = syntax.function_node(symbol.source)
     body = function.child_by_field_name("body") if function is not None else None
     try:
-        found = refusals(syntax.statements(body))
+        found = [node for node in refusals(syntax.statements(body)) if not _elsewhere(node, scope)]
     except RecursionError:
         return []
     offset = symbol.declaration.line - 1
-    return [Refusal(node.start_point.row + offset, one_line(text(node))) for node in found]
+    return [Refusal(node.start_point.row + offset, one_line(text(node)), _condition(node)) for node in found]
+
+
+def _condition(node: Node) -> str:
+    parent = node.parent
+    while parent is not None and parent.type != "if_statement":
+        parent = parent.parent
+    return one_line(text(parent.child_by_field_name("condition"))) if parent is not None else ""
+
+
+def _elsewhere(node: Node, scope: Scope) -> bool:
+    """Whether a statement stands in a branch that the platform never takes."""
+    while (parent := node.parent) is not None:
+        if parent.type == "if_statement":
+            truth = scope.truth(parent.child_by_field_name("condition"))
+            never = {"consequence": Truth.NO, "alternative": Truth.YES}
+            if any(truth is worth and parent.child_by_field_name(arm) == node for arm, worth in never.items()):
+                return True
+        node = parent
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +165,7 @@ class _Walk:
     target: Scope
     reference: Scope
     offset: int
+    divided: list[str] = field(default_factory=list)
 
     def block(self, block: Node | None, local: dict[str, Node]) -> Iterator[Guard]:
         statements = list(syntax.statements(block))
@@ -235,6 +274,8 @@ class _Walk:
         self, node: Node, condition: str, here: Sequence[Node], there: Sequence[Node], *, sure: bool, explicit: bool
     ) -> Guard | None:
         """What the branch keeps from the target, given what each platform runs."""
+        if explicit and here and there:
+            self.divided.append(one_line(condition))
         effect = _effect(here, there, sure=sure, explicit=explicit)
         if effect is None:
             return None

@@ -151,12 +151,14 @@ class Around:
         outline: what head has where.
         files: of head, by path: directories in which nothing differs, each whole.
         vendored: the vendored packages that differ, at base and at head; None when there is none.
+        origins: the vendored packages of base that new directories of head may have come from.
         unreadable: what of all that could not be read.
     """
 
     outline: Outline = field(default_factory=Outline)
     files: Mapping[str, SourceFile] = field(default_factory=dict)
     vendored: tuple[Snapshot, Snapshot] | None = None
+    origins: Snapshot = field(default_factory=lambda: Snapshot(""))
     unreadable: tuple[Unreadable, ...] = ()
 
 

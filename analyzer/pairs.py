@@ -1,4 +1,4 @@
-"""Pairs the guards and the tests of base with those of head: what is new, what is gone, and what only moved."""
+"""Pairs the guards of base with those of head: what is new, what is gone, and what only moved."""
 
 import re
 from collections import defaultdict
@@ -8,10 +8,10 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from analyzer.effects import one_line
-from analyzer.guards import Effect, Guard, guards, work_of
+from analyzer.guards import Effect, Guard, divided, guards, work_of
 from analyzer.parity import View
-from analyzer.skips import Runs, TestState
-from analyzer.symbols import GoFile, Symbol
+from analyzer.reach import Reach
+from analyzer.symbols import Symbol
 
 if TYPE_CHECKING:
     from analyzer.diff import PackageChange
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 SIMILARITY = 0.6
 # Two statements this much alike do the same.
 SAME_STATEMENT = 0.75
-_CALLED = re.compile(r"\b(\w+)\(")
+CALLED = re.compile(r"\b(\w+)\(")
+_NAME = re.compile(r"(?<![.\w])[A-Za-z_]\w*")
+# A field that is set to what stands elsewhere, as it is or in another type.
+_COPIES = re.compile(r"[\w.]+ = (?:u?int\d*|float\d+|string|bool)?\(?[\w.]+\)?$")
 # A text of some length within a refusal.
 _LITERAL = re.compile(r"""("(?:[^"\\\n]|\\.)*"|`[^`]*`)""")
 # Characters of a text that is long enough to be told from others.
@@ -56,11 +59,15 @@ class _Function:
     after: list[Guard]
 
 
-def pair_guards(changes: Sequence["PackageChange"]) -> GuardChanges:
+def pair_guards(changes: Sequence["PackageChange"], reach: Reach) -> GuardChanges:
     """The guards that are new and those that are gone in all packages.
 
     One that left a function and came into another one moved. Work that Windows did not do at base, because a stub or
-    another file kept it away, is not lost by a guard.
+    another file kept it away, or because it never came there, is not lost by a guard.
+
+    Args:
+        changes: the packages.
+        reach: what the target came to at base.
     """
     functions = [function for change in changes for function in _changed(change)]
     gone: list[tuple[_Function, Guard]] = []
@@ -80,7 +87,8 @@ def pair_guards(changes: Sequence["PackageChange"]) -> GuardChanges:
     own = _own_work(changes)
     added, removed = defaultdict(list), defaultdict(list)
     for function, guard in come:
-        if function.head is not None and not _was_away(function, guard):
+        if _was_there(function, reach) and not _was_away(function, guard) and not _is_own(function, guard):
+            assert function.head is not None  # noqa: S101 - only such a one has guards at head
             added[function.change.dir].append(GuardChange(function.head, guard))
     for function, guard in gone:
         if function.head is not None and _still_done(function, guard, own):
@@ -127,7 +135,7 @@ def _unmatched(before: list[Guard], after: list[Guard]) -> tuple[list[Guard], li
     """What has no counterpart in the same function, and the counterparts; the likest are paired first."""
     scored = sorted(
         (
-            (_likeness(old, new) + (old.condition == new.condition), i, j)
+            (_likeness(old, new) + (old.condition == new.condition) + _same_loss(old, new), i, j)
             for i, old in enumerate(before)
             for j, new in enumerate(after)
         ),
@@ -143,6 +151,11 @@ def _unmatched(before: list[Guard], after: list[Guard]) -> tuple[list[Guard], li
     return [before[i] for i in sorted(left)], [after[j] for j in sorted(right)], pairs
 
 
+def _same_loss(old: Guard, new: Guard) -> bool:
+    """Whether a branch keeps away what another one does, all of it: then it is written in another way."""
+    return old.effect is new.effect and bool(old.lost) and old.lost == new.lost and old.refused == new.refused
+
+
 def _narrowed(old: Guard, new: Guard) -> bool:
     """Whether the two have nothing in common but their condition."""
     return (
@@ -156,8 +169,8 @@ def _narrowed(old: Guard, new: Guard) -> bool:
 
 def _alike(old: Guard, new: Guard) -> bool:
     """Whether a branch in another place is the same one: by its text, or by the work that it keeps away."""
-    same_work = bool(old.lost) and 2 * sum(any(_same_work(s, n) for n in new.lost) for s in old.lost) >= len(old.lost)
-    return (old.effect is new.effect and _likeness(old, new) >= SIMILARITY) or same_work
+    same = bool(old.lost) and 2 * sum(any(same_work(s, n) for n in new.lost) for s in old.lost) >= len(old.lost)
+    return (old.effect is new.effect and _likeness(old, new) >= SIMILARITY) or same
 
 
 def _likeness(old: Guard, new: Guard) -> float:
@@ -166,10 +179,44 @@ def _likeness(old: Guard, new: Guard) -> float:
     return SequenceMatcher(None, old.source[:COMPARED], new.source[:COMPARED], autojunk=False).ratio()
 
 
+def _was_there(function: _Function, reach: Reach) -> bool:
+    """Whether the target came to the function at base, if it is not new."""
+    return function.base is None or reach.reached(function.change.base, function.base.name)
+
+
+def _is_own(function: _Function, guard: Guard) -> bool:
+    """Whether the branch is about something that only the target ever had, or is the rest of what each platform has."""
+    assert function.head is not None  # noqa: S101 - only such a one has guards at head
+    change = function.change
+    if guard.effect is not Effect.REFUSED and not guard.sure:
+        new = {w for w in _NAME.findall(guard.condition) if _is_new_value(w, change)}
+        if any(_only_asked_for(word, change.head) for word in new):
+            return True
+    if guard.effect is not Effect.SKIPPED or not all(_COPIES.match(lost) for lost in guard.lost):
+        return False
+    before = divided(function.base, *change.base.scopes) if function.base is not None else frozenset[str]()
+    return guard.condition in divided(function.head, *change.head.scopes) - before
+
+
+def _is_new_value(name: str, change: "PackageChange") -> bool:
+    """Whether the change brings a constant or a variable of that name."""
+    symbol = change.head.package.target.get(name)
+    old = {*change.base.package.target, *change.base.package.reference}
+    return symbol is not None and symbol.declaration.kind in {"const", "var"} and name not in old
+
+
+def _only_asked_for(name: str, view: View) -> bool:
+    """Whether the package's code has a name only where it is declared and in one more place."""
+    sources = (f.source.content.decode(errors="replace") for f in view.package.files.values() if not f.is_test)
+    return sum(len(re.findall(rf"\b{name}\b", one_line(source))) for source in sources if name in source) <= 2
+
+
 def _was_away(function: _Function, guard: Guard) -> bool:
     """Whether the target had none of it at base: the function was not there for it, or the work was elsewhere."""
     base = function.change.base
     name = function.head.name if function.head is not None else ""
+    if function.base is None and base.package.had_with_tags(name):
+        return True
     if function.base is None and (name in base.package.reference or name in base.package.target):
         body = base.body(name)
         if body is None or body.stub is not None or guard.effect is not Effect.REFUSED:
@@ -201,18 +248,16 @@ def _only_reference(view: View) -> str:
     return one_line(b"\n".join(sources).decode(errors="replace"))
 
 
-def _still_done(function: _Function, guard: Guard, own: frozenset[str]) -> bool:
+def _still_done(function: _Function, guard: Guard, own: Mapping[str, Symbol]) -> bool:
     """Whether what the guard kept from the target is done there now: by the function, or by what it newly calls."""
     if function.head is None or function.base is None or _refused_elsewhere(function, guard):
         return False
     if guard.effect in {Effect.REFUSED, Effect.FIXED} and not function.after:
         return bool(function.after) or _rest_stays(function, guard)
-    work = work_of(function.head)
+    lost, work = _kept(function, guard), work_of(function.head)
     kept_away = set[str]().union(*(g.lost for g in function.after))
-    done = (
-        s for s in guard.lost if any(_same_work(s, w) for w in work) and not any(_same_work(s, k) for k in kept_away)
-    )
-    return next(done, None) is not None or _calls_own(function, own)
+    done = (s for s in lost if any(same_work(s, w) for w in work) and not any(same_work(s, k) for k in kept_away))
+    return next(done, None) is not None or _calls_own(function, guard, own)
 
 
 def _refused_elsewhere(function: _Function, guard: Guard) -> bool:
@@ -230,153 +275,41 @@ def _rest_stays(function: _Function, guard: Guard) -> bool:
     assert function.head is not None  # noqa: S101 - the caller looked
     if not guard.lost:
         return True
-    work = work_of(function.head)
-    return 2 * sum(any(_same_work(s, w) for w in work) for s in guard.lost) >= len(guard.lost)
+    lost, work = _kept(function, guard), work_of(function.head)
+    return bool(lost) and 2 * sum(any(same_work(s, w) for w in work) for s in lost) >= len(lost)
 
 
-def _same_work(old: str, new: str) -> bool:
-    return old == new or SequenceMatcher(None, old, new, autojunk=False).ratio() >= SAME_STATEMENT
+def _kept(function: _Function, guard: Guard) -> list[str]:
+    """What only the guard kept from the target: not what the function did elsewhere too."""
+    assert function.base is not None  # noqa: S101 - it has the guard
+    did, kept = ([s.replace(":=", "=") for s in work] for work in (work_of(function.base), guard.lost))
+    return [s for s in guard.lost if did.count(s.replace(":=", "=")) <= kept.count(s.replace(":=", "="))]
 
 
-def _own_work(changes: Iterable["PackageChange"]) -> frozenset[str]:
-    """Bare names of functions that the target has an implementation of its own for, beside the reference's."""
-    return frozenset(
-        name.rpartition(".")[2]
+def same_work(old: str, new: str) -> bool:
+    """Whether two statements, in one spelling each, do the same."""
+    if old == new:
+        return True
+    first, second = CALLED.search(old), CALLED.search(new)
+    if first and second and SequenceMatcher(None, first[1], second[1], autojunk=False).ratio() < SIMILARITY:
+        return False  # short statements are alike whatever they call
+    return SequenceMatcher(None, old, new, autojunk=False).ratio() >= SAME_STATEMENT
+
+
+def _own_work(changes: Iterable["PackageChange"]) -> Mapping[str, Symbol]:
+    """The functions that the target has an implementation of its own for, beside the reference's, by their bare names."""
+    return {
+        name.rpartition(".")[2]: symbol
         for change in changes
         for name, symbol in change.head.package.target.items()
         if symbol.declaration.is_function and name in change.head.package.reference and not change.head.shared(name)
         if (body := change.head.body(name)) is not None and body.stub is None
-    )
+    }
 
 
-def _calls_own(function: _Function, own: frozenset[str]) -> bool:
-    """Whether the function newly calls one that each platform implements for itself."""
+def _calls_own(function: _Function, guard: Guard, own: Mapping[str, Symbol]) -> bool:
+    """Whether the function newly calls one that each platform has for itself, and that does there what was kept away."""
     assert function.head is not None and function.base is not None  # noqa: S101, PT018 - the caller looked
-    now, then = (set(_CALLED.findall(f.source.decode(errors="replace"))) for f in (function.head, function.base))
-    return not own.isdisjoint(now - then)
-
-
-@dataclass(frozen=True, slots=True)
-class TestChange:
-    """A test, or a whole file of tests, that the target newly runs or no longer runs.
-
-    Attributes:
-        file: the file at head.
-        state: the test at head; None when it is the whole file.
-        line: where head says so, counted from 1.
-        subtest: the subtest, when it is only one.
-        new: the test is new.
-        count: how many tests it is about.
-    """
-
-    file: GoFile
-    state: TestState | None
-    line: int
-    subtest: str = ""
-    new: bool = False
-    count: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class TestChanges:
-    """By directory of the package at head."""
-
-    skipped: Mapping[str, list[TestChange]]
-    enabled: Mapping[str, list[TestChange]]
-
-
-def pair_tests(changes: Sequence["PackageChange"]) -> TestChanges:
-    """The tests that the target no longer runs, and those that it newly runs, in all packages.
-
-    A test that keeps its name keeps its identity, in whichever file and package it stands.
-    """
-    before: dict[str, Runs] = {}
-    for change in changes:
-        for name, state in change.base.tests.items():
-            if name not in change.head.tests:
-                bare = name.rpartition(".")[2]
-                before[bare] = min(state.runs, before.get(bare, Runs.NEVER))
-    skipped = {change.dir: list(_tests_lost(change, before)) for change in changes}
-    enabled = {change.dir: list(_tests_won(change)) for change in changes}
-    return TestChanges(skipped, enabled)
-
-
-def _tests_lost(change: "PackageChange", moved: Mapping[str, Runs]) -> Iterator[TestChange]:
-    base, head = change.base.tests, change.head.tests
-    covered = set[str]()
-    for file in change.files:
-        if file.left_alone and file.head is not None and file.head.is_test:
-            lost = [
-                name
-                for name, state in base.items()
-                if file.base is not None
-                and state.symbol.file.path == file.base.path
-                and state.runs < Runs.NEVER
-                and name in head
-                and head[name].runs is Runs.NEVER
-            ]
-            covered |= set(lost)
-            if lost:
-                yield TestChange(file.head, None, _constraint_line(file.head), count=len(lost))
-    for name, state in head.items():
-        if name in covered or not (state.skips or not state.built) or not state.symbol.file.on_reference:
-            continue
-        old = base.get(name) or _renamed_test(name, change)
-        first = next((skip.line for skip in state.skips if not skip.subtest), state.symbol.declaration.line)
-        if old is None:
-            was = moved.get(name.rpartition(".")[2])
-            if (state.built or was is not None) and state.runs > (Runs.FULLY if was is None else was):
-                yield TestChange(state.symbol.file, state, first, new=was is None)
-        elif state.runs > old.runs:
-            yield TestChange(state.symbol.file, state, first)
-        elif state.runs is old.runs is not Runs.NEVER:
-            for subtest, skip in state.subtests.items():
-                if subtest not in old.subtests and subtest.encode() in old.symbol.source:
-                    yield TestChange(state.symbol.file, state, skip.line, subtest)
-
-
-def _tests_won(change: "PackageChange") -> Iterator[TestChange]:
-    base, head = change.base.tests, change.head.tests
-    covered = set[str]()
-    for file in change.files:
-        if file.entered_alone and file.head is not None and file.head.is_test:
-            won = [
-                name
-                for name, state in head.items()
-                if state.symbol.file.path == file.head.path
-                and state.runs < Runs.NEVER
-                and name in base
-                and base[name].runs is Runs.NEVER
-            ]
-            covered |= set(won)
-            if won:
-                yield TestChange(file.head, None, _constraint_line(file.head), count=len(won))
-    for name, state in head.items():
-        old = base.get(name)
-        if old is None or name in covered or not old.symbol.file.on_reference:
-            continue
-        if state.runs < old.runs:
-            yield TestChange(state.symbol.file, state, state.symbol.declaration.line)
-        elif state.runs is old.runs is not Runs.NEVER:
-            source = state.symbol.source
-            for subtest in old.subtests.keys() - state.subtests.keys():
-                if subtest.encode() in source:
-                    yield TestChange(state.symbol.file, state, state.symbol.declaration.line, subtest)
-
-
-def _renamed_test(name: str, change: "PackageChange") -> TestState | None:
-    """What a test that is new at head was at base under another name."""
-    new = change.head.tests[name].symbol
-    gone = (s for n, s in change.base.tests.items() if n not in change.head.tests)
-    return next((s for s in gone if _same_source(s.symbol.source, new.source)), None)
-
-
-def _same_source(old: bytes, new: bytes) -> bool:
-    shorter, longer = sorted((len(old), len(new)))
-    if shorter < SIMILARITY * longer:
-        return False
-    return SequenceMatcher(None, old.splitlines(), new.splitlines(), autojunk=False).ratio() >= SIMILARITY
-
-
-def _constraint_line(file: GoFile) -> int:
-    return file.facts.constraint.line if file.facts.constraint is not None else 1
+    now, then = (set(CALLED.findall(f.source.decode(errors="replace"))) for f in (function.head, function.base))
+    called = [own[name] for name in now - then if name in own]
+    return any(same_work(s, w) for symbol in called for w in work_of(symbol) for s in guard.lost)

@@ -22,7 +22,7 @@ class GoFile:
         facts: what it says of itself.
         on_target: it builds on the target.
         on_reference: it builds on the reference.
-        on_tagged_target: it builds on the target when the project's own tags that it asks for are on.
+        on_tagged_target: it builds on the target when the project's own tags that it asks for are on, be the others off.
     """
 
     source: SourceFile
@@ -74,6 +74,11 @@ class Package:
     reference: Mapping[str, Symbol]
     tests: tuple[Symbol, ...]
 
+    def had_with_tags(self, name: str) -> bool:
+        """Whether a build with the project's own tags gives the target a name that a plain one does not."""
+        files = (f for f in self.files.values() if f.on_tagged_target and not f.on_target)
+        return any(d.name == name for f in files for d in f.facts.declarations)
+
     @property
     def custom_tags(self) -> frozenset[str]:
         """The tags of the project's own that some file needs."""
@@ -98,11 +103,12 @@ def _go_file(source: SourceFile, facts: Facts, options: Options) -> GoFile:
     name = source.path.rpartition("/")[2]
     on_target = builds(name, facts.constraint, options.target, facts.package)
     on_reference = builds(name, facts.constraint, options.reference, facts.package)
-    tags = custom_tags(facts.constraint)
-    if not tags:
-        return GoFile(source, facts, on_target, on_reference, on_target)
-    tagged = replace(options.target, tags=options.target.tags | tags)
-    return GoFile(source, facts, on_target, on_reference, builds(name, facts.constraint, tagged, facts.package))
+    asked = custom_tags(facts.constraint)
+    tagged = {options.target.tags | asked, asked} - {options.target.tags}
+    on_tagged = on_target or any(
+        builds(name, facts.constraint, replace(options.target, tags=tags), facts.package) for tags in tagged
+    )
+    return GoFile(source, facts, on_target, on_reference, on_tagged)
 
 
 def _package(where: str, files: list[GoFile]) -> Package:

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from analyzer.imports import unix_only
+from tree_sitter import Node
+
+from analyzer.imports import find_modules, imports_of, unix_only
 from analyzer.members import Types
 from analyzer.model import Place
 from analyzer.platforms import UNIX_GOOS
@@ -61,6 +63,35 @@ class Undefined:
 
     def _of(self, package: str) -> Iterator[Missing]:
         return (m for found in self.by_dir.values() for m in found if m.package == package)
+
+
+def never_built(diff: "Diff") -> frozenset[str]:
+    """What could not be compiled for the target at base, and goes: directories that mostly leave it, and single files.
+
+    A directory lacks something itself, or imports one that does; a file imports such a directory.
+    """
+    bases = {change.base.package.dir: change for change in diff.packages}
+    files = {
+        where: [f for f in change.base.package.files.values() if f.on_target and not f.is_test]
+        for where, change in bases.items()
+    }
+    broken = {where for where, change in bases.items() if files[where] and diff.sides[change.dir].broken}
+    if not broken:
+        return frozenset()
+    modules = find_modules(imports_of(f for some in files.values() for f in some), bases, frozenset())
+    needs = {f.path: {modules.directory(path) for path in imports_of([f])} for some in files.values() for f in some}
+    while more := {w for w, some in files.items() if w not in broken and any(needs[f.path] & broken for f in some)}:
+        broken |= more
+    gone = {where for where in broken if _leaves(bases[where])}
+    return frozenset(gone | {path for path, needed in needs.items() if needed & gone})
+
+
+def _leaves(change: "PackageChange") -> bool:
+    """Whether half of a package's files leave the target: then the change says of it that it was never there."""
+    kept, had = (
+        sum(f.on_target and not f.is_test for f in view.package.files.values()) for view in (change.head, change.base)
+    )
+    return 2 * kept <= had
 
 
 Found = dict[str, set[Place]]
@@ -158,7 +189,7 @@ def _uses(file: GoFile, missing: Iterable[str], space: Space) -> Found:
     """Where a file needs what its space lacks on the target, and has on the reference if that builds the file too."""
     found: Found = defaultdict(set)
     present = words(file.source.content)
-    names = [name for name in missing if name in present and not _imports_as(file, name)]
+    names = [name for name in missing if name in present and not any(i.name == name for i in file.facts.imports)]
     members = [name for name in missing if "." in name and name.rpartition(".")[2] in present]
     if not (names or members) or any(i.name == "." for i in file.facts.imports):
         return found
@@ -167,7 +198,8 @@ def _uses(file: GoFile, missing: Iterable[str], space: Space) -> Found:
         return found
     for name in names:
         if specific(file, name, space):
-            found[name] |= {Place(file.path, line) for line in lines(uses.unqualified(name))}
+            nodes = [n for n in uses.unqualified(name) if not (_before_dot(n) and _may_be_import(file, name))]
+            found[name] |= {Place(file.path, line) for line in lines(nodes)}
     types, others = Types(space.target), Types(space.reference)
     for name in members:
         kind, _, member = name.rpartition(".")
@@ -177,9 +209,17 @@ def _uses(file: GoFile, missing: Iterable[str], space: Space) -> Found:
     return defaultdict(set, {name: places for name, places in found.items() if places})
 
 
-def _imports_as(file: GoFile, name: str) -> bool:
+def _may_be_import(file: GoFile, name: str) -> bool:
     """Whether the name may be that of an import. What a package calls itself is mostly a part of its path."""
-    return any(i.name == name or (not i.name and name in i.path) for i in file.facts.imports)
+    return any(not i.name and name in i.path for i in file.facts.imports)
+
+
+def _before_dot(node: Node) -> bool:
+    """Whether a name is qualified by it: nothing else can be done with that of an import."""
+    parent = node.parent
+    return parent is not None and (
+        parent.child_by_field_name("operand") == node or parent.child_by_field_name("package") == node
+    )
 
 
 def specific(file: GoFile, name: str, space: Space) -> bool:

@@ -54,12 +54,14 @@ class Body:
         stub: the kind of stub, or None for an implementation.
         partial: real work, and an explicit refusal of a part.
         nil_error: its last result is an error that is always nil.
+        comes_back: it does not always end in a panic.
     """
 
     outcome: Outcome
     stub: Stub | None = None
     partial: bool = False
     nil_error: bool = False
+    comes_back: bool = True
 
 
 REAL = Body(Outcome.REAL)
@@ -120,7 +122,7 @@ class Ways:
         if chooses or (refuses_some and self._judges):
             return REAL
         nil_error = outcome is Outcome.ZERO and self._results[-1:] == ["error"]
-        return Body(outcome, Stub(outcome.value), nil_error=nil_error)
+        return Body(outcome, Stub(outcome.value), nil_error=nil_error, comes_back=outcomes != {Outcome.PANIC})
 
     def _block(self, block: Node | None) -> tuple[set[Outcome], bool]:
         """The outcomes of a list of statements, and whether control never leaves it at the end."""
@@ -145,13 +147,15 @@ class Ways:
             case "expression_switch_statement" | "type_switch_statement":
                 return self._switch(node)
             case "for_statement":
-                return self._block(node.child_by_field_name("body"))[0], False
+                return self._for(node), False
             case "short_var_declaration" | "assignment_statement":
                 return self._assign(node), False
             case "var_declaration" | "const_declaration":
                 return self._declare(node), False
             case "defer_statement":
                 return self._effect(node.named_children[0])[0], False
+            case "send_statement":
+                return {self._sent(node)}, False
             case "break_statement" | "continue_statement" | "type_declaration":
                 return set(), False
             case _:
@@ -166,7 +170,7 @@ class Ways:
         elif start is not None:
             outcomes |= self._statement(start)[0]
         condition, other = node.child_by_field_name("condition"), node.child_by_field_name("alternative")
-        match self._bodies.scope.truth(condition):
+        match self._bodies.scope(self._file).truth(condition):
             case Truth.YES:
                 found, ends = self._block(node.child_by_field_name("consequence"))
                 return outcomes | found, ends
@@ -204,6 +208,14 @@ class Ways:
                 return text(condition.child_by_field_name("function")) not in {"len", "cap"}
             case _:
                 return bool(condition.type.endswith("_literal")) is False
+
+    def _for(self, node: Node) -> set[Outcome]:
+        """A loop does what its body does; one that only something else can end waits for it, which is work."""
+        outcomes, ends = self._block(node.child_by_field_name("body"))
+        clause = next((c for c in node.named_children if c.type != "block"), None)
+        over = text(clause.child_by_field_name("right")) if clause is not None and clause.type == "range_clause" else ""
+        waits = "chan " in self._types.get(over, "") or (clause is None and not ends)
+        return outcomes | ({Outcome.REAL} if waits else set())
 
     def _switch(self, node: Node) -> tuple[set[Outcome], bool]:
         outcomes: set[Outcome] = set()
@@ -302,6 +314,17 @@ class Ways:
                 return outcome
         return Outcome.ZERO if all(w is not Outcome.REAL for w in worths) else Outcome.REAL
 
+    def _sent(self, node: Node) -> Outcome:
+        """What is sent through a channel that is made here is told to whom it is handed back."""
+        channel, value = (node.child_by_field_name(field) for field in ("channel", "value"))
+        worth = self.value(value) if value is not None else Outcome.REAL
+        return worth if self._is_empty_local(channel) and worth is Outcome.ERROR else Outcome.REAL
+
+    def _is_empty_local(self, node: Node | None) -> bool:
+        """Whether an expression names a local variable with nothing in it; what was handed in is somebody's."""
+        name = text(node)
+        return name not in self._arguments and self._values.get(name) is Outcome.ZERO
+
     def _effect(self, node: Node) -> tuple[set[Outcome], bool]:
         """What a call does that is a statement of its own."""
         if node.type != "call_expression":
@@ -316,11 +339,14 @@ class Ways:
         if self._logs(node) or name.startswith(("fmt.Print", "fmt.Fprint")) or name in {"print", "println"}:
             self._said_unsupported = self._said_unsupported or self._says(node)
             return set(), False
-        outcome = self._callee(node)
+        if name == "close" and self._is_empty_local(_only_argument(node)):
+            return set(), False
+        body = self._callee(node)
+        outcome = body.outcome
         if outcome is Outcome.REAL and not self._results and _MAKES_ERROR.search(name) and self._says(node):
             return {Outcome.ERROR}, False  # http.Error and its like
         if outcome is Outcome.PANIC:
-            return {outcome}, True
+            return {outcome}, not body.comes_back
         return (set(), False) if outcome is not Outcome.REAL else ({outcome}, False)
 
     def _given_up(self, call: Node) -> Outcome:
@@ -341,26 +367,26 @@ class Ways:
         path = next((i.path for i in self._file.facts.imports if i.name == name), "")
         return node.type == "call_expression" and (name in _LOGGERS or path.rpartition("/")[2] in _LOGGERS)
 
-    def _callee(self, call: Node) -> Outcome:
+    def _callee(self, call: Node) -> Body:
         """What a called function comes to; real when it is not ours to see."""
         function = call.child_by_field_name("function")
         if function is None:
-            return Outcome.REAL
+            return REAL
         if function.type == "func_literal":
-            return Ways(self._bodies, self._file, function, self).body(briefly=True).outcome
+            return Ways(self._bodies, self._file, function, self).body(briefly=True)
         name = text(function)
         if function.type == "identifier":
             if name in self._closures:
-                return self._closures[name]
-            return self._bodies.roughly(name).outcome if name not in self._values else Outcome.REAL
+                return Body(self._closures[name], comes_back=self._closures[name] is not Outcome.PANIC)
+            return self._bodies.roughly(name) if name not in self._values else REAL
         if function.type != "selector_expression":
-            return Outcome.REAL
+            return REAL
         operand, method = function.child_by_field_name("operand"), text(function.child_by_field_name("field"))
         package = self._package(operand)
         if package is not None:
-            return package.roughly(method).outcome
+            return package.roughly(method)
         owner = self._typed(operand)
-        return owner[0].method(owner[1], method).outcome if owner is not None else Outcome.REAL
+        return owner[0].method(owner[1], method) if owner is not None else REAL
 
     def _package(self, operand: Node | None) -> "Bodies | None":
         """The package of this repository that an operand names."""
@@ -486,7 +512,7 @@ class Ways:
             return Outcome.ZERO
         if len(values) == 1 and self._converts(function):
             return Outcome.ERROR if self._refuses(name.strip("()*")) else self.value(values[0])
-        outcome = self._callee(node)
+        outcome = self._callee(node).outcome
         if outcome is not Outcome.REAL:
             return Outcome.ZERO if outcome is Outcome.NOOP else outcome
         if name in _ASKS or not self._can_refuse:
@@ -511,6 +537,12 @@ class Ways:
     def _can_refuse(self) -> bool:
         """Whether some result can hold an error; a predicate or a text cannot."""
         return not self._results or any(r == "error" or not _BASIC_TYPES.match(r) for r in self._results)
+
+
+def _only_argument(call: Node) -> Node | None:
+    arguments = call.child_by_field_name("arguments")
+    given = arguments.named_children if arguments is not None else []
+    return given[0] if len(given) == 1 else None
 
 
 def _only_checks(start: Node) -> bool:

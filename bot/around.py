@@ -1,5 +1,7 @@
 """Reads what an analysis needs beside the directories that differ: for an ordinary pull request, nothing."""
 
+from dataclasses import replace
+
 from analyzer import wanted
 from analyzer.model import Around, Options, Snapshot, Unreadable
 from bot.ids import Sha
@@ -9,7 +11,8 @@ from bot.source import LocalRepository
 def around(source: LocalRepository, base: Snapshot, head: Snapshot, options: Options | None = None) -> Around:
     """What lies around two snapshots, as far as it matters.
 
-    The list of directories is free, and vendored packages are read only where they differ. Other packages are read, in one
+    The list of directories is free, and vendored packages are read only where they differ, or where new directories look
+    like them. Other packages are read, in one
     batch, when the change takes something away from them on Windows, or newly uses what may be divided by platform.
 
     Args:
@@ -22,10 +25,10 @@ def around(source: LocalRepository, base: Snapshot, head: Snapshot, options: Opt
         SourceError: git cannot give what is asked for.
     """
     revision = Sha(head.rev)
-    outline = source.outline(revision)
     vendored = source.vendored(Sha(base.rev), revision)
-    found = source.directories(revision, wanted(base, head, outline, vendored, options))
-    return Around(outline, found.files, vendored, found.unreadable + _unread(vendored))
+    known = Around(source.outline(revision), vendored=vendored, origins=source.origins(base, head))
+    found = source.directories(revision, wanted(base, head, known, options))
+    return replace(known, files=found.files, unreadable=found.unreadable + _unread(vendored))
 
 
 def _unread(vendored: tuple[Snapshot, Snapshot] | None) -> tuple[Unreadable, ...]:

@@ -17,6 +17,7 @@ import pygit2
 from pygit2.enums import FileMode, ObjectType, Option
 
 from analyzer.model import Outline, Snapshot, SourceFile, Unreadable
+from analyzer.moves import origins
 from bot.ids import Repo, Sha
 from bot.lock import locked
 
@@ -220,6 +221,25 @@ class LocalRepository:
         self._need([before, after], wanted)
         then, now = (self._snapshot(rev, tree, wanted) for rev, tree in ((base, before), (head, after)))
         return _below(VENDOR, then), _below(VENDOR, now)
+
+    def origins(self, base: Snapshot, head: Snapshot) -> Snapshot:
+        """The packages below base's vendor/ that directories new at head may have come from; mostly none is read.
+
+        Raises:
+            SourceError: the commit is not there.
+        """
+        nothing = Snapshot(base.rev)
+        if {_parent(path) for path in head.files} <= {_parent(path) for path in base.files}:
+            return nothing
+        vendor = _folder(self._repo, self._tree(Sha(base.rev)), VENDOR)
+        if vendor is None:
+            return nothing
+        names = {where: [_name(e) for e in _go_entries(tree)] for where, tree, _ in _directories(self._repo, vendor)}
+        wanted = set(origins(base, head, names))
+        if not wanted or len(wanted) > MAX_VENDORED:
+            return nothing
+        self._need([vendor], wanted)
+        return _below(VENDOR, self._snapshot(Sha(base.rev), vendor, wanted))
 
     def file(self, rev: Sha, path: str, most: int) -> bytes | None:
         """The bytes of one file of a revision; None when there is none, or what is there is no file.
@@ -460,6 +480,10 @@ def _go_entries(tree: pygit2.Tree) -> Iterator[pygit2.Object]:
 def _name(entry: pygit2.Object) -> str:
     """An entry's name; bytes that are no UTF-8 are shown escaped."""
     return (entry.raw_name or b"").decode("utf-8", "backslashreplace")
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0]
 
 
 def _enters(name: str) -> bool:

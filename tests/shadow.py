@@ -25,6 +25,7 @@ from rich.table import Table
 from analyzer import analyze
 from analyzer.model import Analysis, Finding, Level
 from analyzer.rules import RULES
+from bot.around import around
 from bot.ids import Sha
 from bot.markdown import visible
 from bot.output import analysis_json
@@ -109,7 +110,8 @@ def look(source: LocalRepository, pull: Pull) -> Seen:
     """What the bot would have found while the pull request was open."""
     try:
         base = source.merge_base(pull.onto, pull.head)
-        return Seen(pull, analyze(*source.snapshots(base, pull.head)))
+        sides = source.snapshots(base, pull.head)
+        return Seen(pull, analyze(*sides, around=around(source, *sides)))
     except SourceError as error:
         return Seen(pull, None, str(error))
 

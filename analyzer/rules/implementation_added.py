@@ -14,7 +14,7 @@ What to do
 
 Not reported
     A function that is new on both platforms; a function of a file whose build constraint was removed (tag-removed says
-    it once). Unexported helpers are a note.
+    it once). Unexported helpers are a note, and so is what Windows has now and never comes to.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,6 @@ ID = "implementation-added"
 
 def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
     """The findings of one package."""
-    del diff
     covered = {f.head.path for f in change.files if f.head and brings(f, change)}
     for name in change.names():
         symbol, old = change.head.package.target.get(name), change.base.package.reference.get(name)
@@ -40,9 +39,10 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
             continue
         twin = change.head.package.reference.get(name)
         beside = "" if twin is None or change.head.shared(name) else f", beside Linux ({place_of(twin)})"
+        used = symbol.declaration.exported and diff.reach_at_head.reached(change.head, name)
         yield Finding(
             ID,
-            Level.IMPROVEMENT if symbol.declaration.exported else Level.NOTE,
+            Level.IMPROVEMENT if used else Level.NOTE,
             symbol.file.path,
             symbol.declaration.line,
             symbol.declaration.end_line,

@@ -17,7 +17,8 @@ What to do
 
 Not reported
     Functions that Linux loses too; functions that moved to another package or were renamed; unexported functions and
-    stubs that nothing on Windows needs any more; a fallback file that is narrowed because Windows got its own file.
+    stubs that nothing on Windows needs any more; functions that Windows could only have come to behind a refusal; a
+    fallback file that is narrowed because Windows got its own file.
 """
 
 from collections.abc import Iterator
@@ -38,7 +39,9 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
     for name in change.names():
         symbol = change.base.package.target.get(name)
         if symbol is not None and symbol.file.path not in whole:
-            yield from _of_symbol(symbol, change, diff)
+            found = _of_symbol(symbol, change, diff)
+            if found is not None and diff.reach_at_base.reached(change.base, name):
+                yield found
 
 
 def lost_symbols(file: FileChange, change: PackageChange, diff: Diff) -> list[Symbol]:
@@ -86,18 +89,18 @@ def _of_file(file: FileChange, change: PackageChange, diff: Diff) -> Finding:
     )
 
 
-def _of_symbol(symbol: Symbol, change: PackageChange, diff: Diff) -> Iterator[Finding]:
+def _of_symbol(symbol: Symbol, change: PackageChange, diff: Diff) -> Finding | None:
     name, base, head = symbol.name, change.base, change.head
     new, twin = head.package.target.get(name), head.package.reference.get(name)
     if twin is None or (new is not None and head.shared(name)):
-        return  # a branch in shared code is guard-added's
+        return None  # a branch in shared code is guard-added's
     before = base.body(name)
     if before is None:
-        return
+        return None
     after = head.body(name)
     if new is not None and after is not None:
         if before.stub is None and after.stub is not None and head.twin_works(name):
-            yield Finding(
+            return Finding(
                 ID,
                 Level.REGRESSION,
                 new.file.path,
@@ -114,7 +117,7 @@ def _of_symbol(symbol: Symbol, change: PackageChange, diff: Diff) -> Iterator[Fi
             )
     elif symbol.declaration.exported and not diff.moved_away(name):
         what = "is no longer declared on Windows"
-        yield Finding(
+        return Finding(
             ID,
             Level.REGRESSION,
             symbol.file.path,
@@ -128,3 +131,4 @@ def _of_symbol(symbol: Symbol, change: PackageChange, diff: Diff) -> Iterator[Fi
             gap=before.stub is None,
             counterpart=twin.place,
         )
+    return None

@@ -30,6 +30,8 @@ ID = "missing-on-windows"
 def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
     """The findings of one package."""
     head = change.head.package
+    if any(f.facts.helps_tests for f in head.files.values() if not f.is_test):
+        return
     for name in change.names():
         symbol = head.reference.get(name)
         if symbol is None or name in head.target or not symbol.declaration.exported:

@@ -18,6 +18,7 @@ Not reported
     A refusal that was reworded or moved, or that takes the place of another one; one that Linux has too; a branch in shared code (guard-added).
 """
 
+import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
@@ -30,6 +31,7 @@ from analyzer.symbols import Symbol
 
 ID = "option-refused"
 
+_FIELD = re.compile(r"(?<=\.)[A-Za-z_]\w*\b(?!\()")
 # Two refusals this much alike are one that was reworded.
 SAME_REFUSAL = 0.75
 
@@ -41,7 +43,11 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
         symbol = _own(change.head, name)
         if symbol is None:
             continue
-        new = [refusal for refusal in unsupported(symbol) if not _refused_before(refusal.text, change)]
+        new = [
+            refusal
+            for refusal in unsupported(symbol, change.head.scopes[0])
+            if not _refused_before(refusal.text, change)
+        ]
         if not new or _linux_refuses(new[0].text, name, change):
             continue
         old = _own(change.base, change.renamed_from(name) or name)
@@ -52,7 +58,8 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
             and before.stub is None
             and after is not None
             and after.stub is None
-            and not _refuses_less(old, symbol)
+            and not _refuses_less(old, symbol, change)
+            and not _takes_more(new[0].asked, old, symbol)
         )
         if works or (old is None and _is_check(name, change)):
             yield _finding(symbol, new[0].line, change)
@@ -64,10 +71,18 @@ def _own(view: View, name: str) -> Symbol | None:
     return symbol if symbol is not None and symbol.declaration.is_function and not view.shared(name) else None
 
 
-def _refuses_less(old: Symbol | None, new: Symbol) -> bool:
+def _refuses_less(old: Symbol | None, new: Symbol, change: PackageChange) -> bool:
     """Whether a refusal went as one came: then less is refused, or the same in other words."""
     source = one_line(new.source.decode(errors="replace"))
-    return old is not None and any(refusal.text not in source for refusal in refused(old))
+    scope = change.base.scopes[0]
+    return old is not None and any(refusal.text not in source for refusal in refused(old, scope))
+
+
+def _takes_more(asked: str, old: Symbol | None, new: Symbol) -> bool:
+    """Whether a field that is refused in part was not looked at before, and is used now: then more is taken, not less."""
+    before, now = (_FIELD.findall(one_line(s.source.decode(errors="replace"))) if s else [] for s in (old, new))
+    fields = _FIELD.findall(asked)
+    return any(field not in before and now.count(field) > fields.count(field) for field in fields)
 
 
 def _refused_before(refusal: str, change: PackageChange) -> bool:
@@ -79,7 +94,7 @@ def _refused_before(refusal: str, change: PackageChange) -> bool:
         if refusal in source:
             return True
     olds = (s for s in change.base.package.target.values() if s.declaration.is_function)
-    texts = (r.text for s in olds if s.source not in _heads(change) for r in unsupported(s))
+    texts = (r.text for s in olds if s.source not in _heads(change) for r in unsupported(s, change.base.scopes[0]))
     return any(SequenceMatcher(None, refusal, old, autojunk=False).ratio() >= SAME_REFUSAL for old in texts)
 
 

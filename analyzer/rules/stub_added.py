@@ -22,10 +22,12 @@ Not reported
 
 from collections.abc import Iterator
 
-from analyzer.diff import Diff, PackageChange
+from analyzer.diff import NAME_SIMILARITY, Diff, PackageChange, alike, likeness
+from analyzer.effects import ZERO
 from analyzer.model import Finding, Level, Stub
 from analyzer.rules.wording import STUB_WORDS, place_of
 from analyzer.symbols import Symbol
+from analyzer.syntax import initial_value, text
 
 ID = "stub-added"
 
@@ -36,11 +38,13 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
         symbol = change.head.package.target.get(name)
         if symbol is None or name in change.base.package.target or change.head.shared(name):
             continue
+        if change.base.package.had_with_tags(name):
+            continue
         body = change.head.body(name)
         if body is None or body.stub is None:
             continue
         if change.head.twin_works(name) and not _was_a_stub(name, change, diff):
-            yield _finding(symbol, body.stub, change)
+            yield _finding(symbol, body.stub, change, diff)
 
 
 def _was_a_stub(name: str, change: PackageChange, diff: Diff) -> bool:
@@ -49,10 +53,37 @@ def _was_a_stub(name: str, change: PackageChange, diff: Diff) -> bool:
     if old is not None:
         before = change.base.body(old)
         return before is not None and before.stub is not None
-    return diff.stub_moved(name)
+    return diff.stub_moved(name) or _left_its_name(name, change) or _was_a_value(name, change)
 
 
-def _finding(symbol: Symbol, stub: Stub, change: PackageChange) -> Finding:
+def _was_a_value(name: str, change: PackageChange) -> bool:
+    """Whether a constant or a variable with nothing in it became the function."""
+    base, head = change.base.package, change.head.package
+    return any(
+        alike(old, name)
+        and symbol.declaration.kind in {"const", "var"}
+        and old not in head.target
+        and (value := initial_value(symbol.source, old)) is not None
+        and text(value) in ZERO
+        for old, symbol in base.target.items()
+    )
+
+
+def _left_its_name(name: str, change: PackageChange) -> bool:
+    """Whether some stub gave its name to shared code, and what its twin did is done by the twin of the new one."""
+    twin = change.head.package.reference[name]
+    return any(
+        change.head.shared(old)
+        and not change.base.shared(old)
+        and old in change.base.package.reference
+        and (body := change.base.body(old)) is not None
+        and body.stub is not None
+        and likeness(change.base.package.reference[old], twin) >= NAME_SIMILARITY
+        for old in change.base.package.target
+    )
+
+
+def _finding(symbol: Symbol, stub: Stub, change: PackageChange, diff: Diff) -> Finding:
     name = symbol.name
     twin = change.head.package.reference[name]
     silent = change.head.silent(name)
@@ -68,7 +99,7 @@ def _finding(symbol: Symbol, stub: Stub, change: PackageChange) -> Finding:
         f"{name} is new, and on Windows it {STUB_WORDS[stub]}{hidden}; Linux does real work ({place_of(twin)}).",
         change.dir,
         stub=stub,
-        gap=change.head.gap(name) and not change.base.only_refuses,
+        gap=change.head.gap(name) and not change.base.only_refuses and diff.reach_at_head.asked_for(change.head, name),
         silent=silent,
         counterpart=twin.place,
     )

@@ -14,14 +14,17 @@ What to do
     Nothing.
 
 Not reported
-    A stub that changed its kind; a stub that was removed.
+    A stub that changed its kind; a stub that was removed; shared code with nothing in it but what its callers did before.
 """
 
 from collections.abc import Iterator
 
-from analyzer.diff import Diff, PackageChange, likeness
+from analyzer.diff import NAME_SIMILARITY, Diff, PackageChange, alike, likeness
+from analyzer.guards import work_of
 from analyzer.model import Finding, Level, Stub
+from analyzer.pairs import CALLED, same_work
 from analyzer.rules.wording import STUB_WORDS
+from analyzer.symbols import Symbol
 
 ID = "stub-resolved"
 
@@ -35,7 +38,7 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
         if symbol is None or old is None or (change.base.shared(old) and change.head.shared(name)):
             continue  # a branch in shared code is guard-removed's
         before = change.base.body(old)
-        if before is None or before.stub is None or (old != name and _took_over(name, old, change)):
+        if before is None or before.stub is None or (old != name and _is_another(name, old, change)):
             continue
         refuses = before.stub in {Stub.ERROR, Stub.PANIC}
         if not (refuses or change.base.twin_works(old) or change.head.twin_works(name)):
@@ -43,6 +46,8 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
         after = change.head.body(name)
         if after is None or after.stub is not None:
             continue
+        if change.head.shared(name) and not refuses and not _does_more(symbol, change):
+            continue  # behind a refusal no caller did anything
         how = "the code that Linux uses" if change.head.shared(name) else "an implementation of its own"
         twin = change.head.package.reference.get(name)
         yield Finding(
@@ -57,6 +62,46 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
             change.dir,
             counterpart=twin.place if twin else None,
         )
+
+
+def _does_more(symbol: Symbol, change: PackageChange) -> bool:
+    """Whether shared code does something that did not just move into it from code that the target had at base."""
+    found = work_of(symbol)
+    if not found:
+        return True
+    stubs = _stubs(change)
+    mine = [work for work in found if stubs.isdisjoint(CALLED.findall(work))]
+    moved = _moved_out(change)
+    return 2 * sum(not any(same_work(old, new) for old in moved) for new in mine) > len(mine)
+
+
+def _moved_out(change: PackageChange) -> set[str]:
+    """What shared functions did at base, and no longer do."""
+    found = set[str]()
+    for name, old in change.base.package.target.items():
+        if old.declaration.is_function and change.base.shared(name):
+            new = change.head.package.target.get(name)
+            if new is None or new.source != old.source:
+                found |= {*work_of(old)} - {*(work_of(new) if new is not None else ())}
+    return found
+
+
+def _stubs(change: PackageChange) -> set[str]:
+    """Bare names of the target's stubs at head."""
+    names = (n for n, s in change.head.package.target.items() if s.declaration.is_function)
+    return {n.rpartition(".")[2] for n in names if (body := change.head.body(n)) is not None and body.stub is not None}
+
+
+def _is_another(name: str, old: str, change: PackageChange) -> bool:
+    """Whether a function took little from the stub that it seems to be renamed from: neither its name nor its twin."""
+    twins = change.base.package.reference.get(old), change.head.package.reference.get(name)
+    twin_stays = (
+        twins[0] is not None
+        and twins[1] is not None
+        and twins[0].declaration.kind == twins[1].declaration.kind
+        and likeness(twins[0], twins[1]) >= NAME_SIMILARITY
+    )
+    return not (alike(old, name) or twin_stays) or _took_over(name, old, change)
 
 
 def _took_over(name: str, old: str, change: PackageChange) -> bool:

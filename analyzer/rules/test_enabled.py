@@ -20,7 +20,7 @@ from collections.abc import Iterator
 
 from analyzer.diff import Diff, PackageChange
 from analyzer.model import Finding, Level
-from analyzer.pairs import TestChange
+from analyzer.runs import TestChange
 
 ID = "test-enabled"
 

@@ -12,6 +12,7 @@ prose says what the analyzer still gets wrong: the case must then fail.
 
 import hashlib
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from analyzer import analyze
 from analyzer.model import Analysis, Around, Finding, Outline, Snapshot, SourceFile
+from analyzer.moves import origins
 from bot.demo.sample import parse_txtar
 
 FOLDER = Path(__file__).parents[1] / "cases"
@@ -167,7 +169,16 @@ def around(base: Mapping[str, str], head: Mapping[str, str]) -> Around:
         outline[folder or "."] = (*outline.get(folder or ".", ()), name)
     modules = frozenset(path.rpartition("/")[0] or "." for path in head if path.rpartition("/")[2] == "go.mod")
     vendored = (_revision(sides[0], "a"), _revision(sides[1], "b")) if sides[0] != sides[1] else None
-    return Around(Outline(outline, modules), vendored=vendored)
+    return Around(Outline(outline, modules), vendored=vendored, origins=_origins(base, head, sides[0]))
+
+
+def _origins(base: Mapping[str, str], head: Mapping[str, str], vendored: Mapping[str, bytes]) -> Snapshot:
+    names: dict[str, list[str]] = defaultdict(list)
+    for path in vendored:
+        where, _, name = path.rpartition("/")
+        names[where].append(name)
+    wanted = origins(snapshot(base), snapshot(head), names)
+    return _revision({path: code for path, code in vendored.items() if path.rpartition("/")[0] in wanted}, "a")
 
 
 def analysis(base: Mapping[str, str], head: Mapping[str, str]) -> Analysis:

@@ -10,7 +10,7 @@ import pytest
 
 from analyzer import analyze, wanted
 from analyzer.imports import UNIX_CALLS
-from analyzer.model import Finding
+from analyzer.model import Around, Finding
 from analyzer.symbols import directory
 from tests.analyzer.breakages import Breakage, as_asked, breakages, divided, modules, named
 from tests.analyzer.cases import CASES, Case, findings
@@ -32,7 +32,7 @@ Places = dict[tuple[str, int], set[str]]
 def _said(breakage: Breakage) -> list[Finding]:
     """What we say when git gives us what we ask for."""
     base, head, around = divided(breakage.base, breakage.head)
-    asked = wanted(base, head, around.outline)
+    asked = wanted(base, head, Around(around.outline))
     all_found = analyze(base, head, around=as_asked(base, head, around, asked)).findings
     return [finding for finding in all_found if finding.rule == RULE]
 
@@ -203,7 +203,7 @@ def test_an_ordinary_change_asks_for_nothing() -> None:
     files = modules()["harbor"]
     head = {**files, "daemon/shared.go": files["daemon/shared.go"].replace('":"', '": "')}
     base, after, around = divided(files, head)
-    assert wanted(base, after, around.outline) == frozenset()
+    assert wanted(base, after, Around(around.outline)) == frozenset()
 
 
 @pytest.mark.slow

@@ -40,6 +40,14 @@ VENDORED = _without("vendor/example.org/term/term.go") | {
     "vendor/example.org/term/doc.go": "package term\n",
 }
 
+TERM = FILES["vendor/example.org/term/term.go"]
+STUB = "package term\n\nfunc Size() int { return 0 }\n"
+OWN = {"term/term.go": TERM, "term/size_windows.go": STUB, "term/size_linux.go": STUB.replace("0", "80")}
+MADE_OURS = (
+    FILES | {f"vendor/example.org/{path}": text for path, text in OWN.items()},
+    FILES | OWN | {f"vendor/example.org/{path}": text for path, text in OWN.items()},
+)
+
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
@@ -89,6 +97,13 @@ def test_a_vendored_package_is_read_where_it_differs(bare: Path) -> None:
         ["vendor/example.org/term/doc.go", "vendor/example.org/term/term_linux.go"],
     ]
     assert said == [("vendor-drift", "tty/tty.go", "Raw")]
+
+
+def test_a_package_that_was_vendored_before_is_read_as_it_was(bare: Path) -> None:
+    base, head = (commit(bare, files, "x") for files in MADE_OURS)
+    found, said = _read(LocalRepository(bare), base, head)
+    assert set(found.origins.files) == {f"vendor/example.org/{path}" for path in OWN}
+    assert said == []
 
 
 def test_more_vendored_packages_than_the_limit_are_named(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:

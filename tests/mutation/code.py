@@ -42,7 +42,7 @@ _ORDER = frozenset(
     "End SetAttributes AddEvent RecordError SetStatus UpdateSince Log Logf Print Printf Println Fprintf Fprintln Errorf "
     "Debug Debugf Info Infof Warn Warnf Warning Warningf Trace Tracef Fatal Fatalf Panic Panicf".split()
 )
-_TELLS = re.compile(r"^(?:Debug|Info|Warn|Trace)")
+_TELLS = re.compile(r"^(?:Debug|Info|Warn|Trace|F?[Pp]rint)")
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 
 

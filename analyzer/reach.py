@@ -1,0 +1,129 @@
+"""Which functions the target ever comes to: not those that are only called behind a refusal or an early return."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from tree_sitter import Node
+
+from analyzer import syntax
+from analyzer.conditions import Scope, Truth
+from analyzer.effects import leaves, one_line
+from analyzer.parity import View
+from analyzer.symbols import Package, Symbol
+from analyzer.syntax import text
+
+
+class Reach:
+    """The calls of one revision's packages, as far as the target comes to them. A name is taken for a call of it.
+
+    Args:
+        views: the packages that are held.
+    """
+
+    def __init__(self, views: Sequence[View]) -> None:
+        self._views = views
+        self._known: dict[tuple[str, str], bool] = {}
+        self._asked: set[tuple[str, str]] = set()
+
+    def reached(self, view: View, name: str) -> bool:
+        """Whether the target may come to a function. What the package itself never names is called from elsewhere."""
+        key = view.package.dir, name
+        if key not in self._known:
+            self._asked.add(key)
+            self._known[key] = self._look(view, name)
+            self._asked.remove(key)
+        return self._known[key]
+
+    def _look(self, view: View, name: str) -> bool:
+        receiver, _, bare = name.rpartition(".")
+        package = view.package
+        # A method stands behind a dot, and a function of the package itself does not.
+        behind = re.compile(rf"\.\s*{re.escape(bare)}\b")
+        word = behind if receiver else re.compile(rf"(?<![.\w]){re.escape(bare)}\b")
+        callers = [s for s in _functions(package) if s.name != name and bare.encode() in s.source]
+        callers = [s for s in callers if word.search(one_line(_body(s))) and (package.dir, s.name) not in self._asked]
+        if _named_outside(package, re.compile(rf"\b{re.escape(bare)}\b")):
+            return True
+        others = (v.package for v in self._views if v is not view) if bare[:1].isupper() else ()
+        if any(behind.search(code) for other in others for code in _code(other)):
+            return True
+        if not callers:
+            return not view.shared(name) or not any(word.search(code) for code in _code(package, target=False))
+        return any(_comes_to(s, word, view.scopes[0]) and self.reached(view, s.name) for s in callers)
+
+    def asked_for(self, view: View, name: str) -> bool:
+        """Whether something that the target builds names a function, or nothing does as yet; else it is the others' own."""
+        receiver, _, bare = name.rpartition(".")
+        behind = rf"\.\s*{re.escape(bare)}\b"
+        own = re.compile(behind if receiver else rf"(?<![.\w]){re.escape(bare)}\b")
+        there = [re.compile(behind) if other is not view else own for other in self._views]
+        itself = [s for s in (view.package.target.get(name), view.package.reference.get(name)) if s is not None]
+        declared = [one_line(s.source.decode(errors="replace")) for s in itself]
+        sides = [
+            any(
+                word.search(_without(declared, code))
+                for word, other in zip(there, self._views, strict=True)
+                for code in _code(other.package, target=target, tests=not target)
+                if bare in code
+            )
+            for target in (True, False)
+        ]
+        return sides[0] or not sides[1]
+
+
+def _without(parts: Sequence[str], code: str) -> str:
+    for part in parts:
+        code = code.replace(part, "")
+    return code
+
+
+def _functions(package: Package) -> list[Symbol]:
+    return [s for s in package.target.values() if s.declaration.is_function]
+
+
+def _body(symbol: Symbol) -> str:
+    """A function without its own name."""
+    return symbol.source.decode(errors="replace").partition("(")[2]
+
+
+def _code(package: Package, *, target: bool = True, tests: bool = False) -> Iterator[str]:
+    """What the target builds of a package, or else what only the reference does."""
+    for file in package.files.values():
+        if file.on_target is target and (target or file.on_reference) and (tests or not file.is_test):
+            yield one_line(file.source.content.decode(errors="replace"))
+
+
+def _named_outside(package: Package, word: re.Pattern[str]) -> bool:
+    """Whether something other than a function names it: an interface, a variable, an ``init``."""
+    within = sum(len(word.findall(one_line(s.source.decode(errors="replace")))) for s in _functions(package))
+    return sum(len(word.findall(code)) for code in _code(package)) > within
+
+
+def _comes_to(symbol: Symbol, word: re.Pattern[str], scope: Scope) -> bool:
+    """Whether a function names something where the target comes to it."""
+    function = syntax.function_node(symbol.source)
+    body = function.child_by_field_name("body") if function is not None else None
+    try:
+        return any(word.search(one_line(text(node))) for node in _reached(list(syntax.statements(body)), scope))
+    except RecursionError:
+        return True
+
+
+def _reached(statements: Sequence[Node], scope: Scope) -> Iterator[Node]:
+    """The statements, and the parts of choices, that a platform may come to."""
+    for node in statements:
+        if node.type != "if_statement":
+            yield node
+            if leaves([node]):
+                return
+            continue
+        condition = node.child_by_field_name("condition")
+        yield from (n for n in (node.child_by_field_name("initializer"), condition) if n is not None)
+        truth = scope.truth(condition)
+        yes = list(syntax.statements(node.child_by_field_name("consequence"))) if truth is not Truth.NO else []
+        yield from _reached(yes, scope)
+        if truth is Truth.YES and leaves(yes):
+            return
+        other = node.child_by_field_name("alternative")
+        if other is not None and truth is not Truth.YES:
+            yield from _reached([other] if other.type == "if_statement" else list(syntax.statements(other)), scope)

@@ -1,0 +1,139 @@
+"""Pairs the tests of base with those of head: which of them the target no longer runs, and which it newly runs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING
+
+from analyzer.pairs import SIMILARITY
+from analyzer.skips import Runs, TestState
+from analyzer.symbols import GoFile
+
+if TYPE_CHECKING:
+    from analyzer.diff import PackageChange
+
+
+@dataclass(frozen=True, slots=True)
+class TestChange:
+    """A test, or a whole file of tests, that the target newly runs or no longer runs.
+
+    Attributes:
+        file: the file at head.
+        state: the test at head; None when it is the whole file.
+        line: where head says so, counted from 1.
+        subtest: the subtest, when it is only one.
+        new: the test is new.
+        count: how many tests it is about.
+    """
+
+    file: GoFile
+    state: TestState | None
+    line: int
+    subtest: str = ""
+    new: bool = False
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TestChanges:
+    """By directory of the package at head."""
+
+    skipped: Mapping[str, list[TestChange]]
+    enabled: Mapping[str, list[TestChange]]
+
+
+def pair_tests(changes: Sequence["PackageChange"]) -> TestChanges:
+    """The tests that the target no longer runs, and those that it newly runs, in all packages.
+
+    A test that keeps its name keeps its identity, in whichever file and package it stands.
+    """
+    before: dict[str, Runs] = {}
+    for change in changes:
+        for name, state in change.base.tests.items():
+            if name not in change.head.tests:
+                bare = name.rpartition(".")[2]
+                before[bare] = min(state.runs, before.get(bare, Runs.NEVER))
+    skipped = {change.dir: list(_tests_lost(change, before)) for change in changes}
+    enabled = {change.dir: list(_tests_won(change)) for change in changes}
+    return TestChanges(skipped, enabled)
+
+
+def _tests_lost(change: "PackageChange", moved: Mapping[str, Runs]) -> Iterator[TestChange]:
+    base, head = change.base.tests, change.head.tests
+    covered = set[str]()
+    for file in change.files:
+        if file.left_alone and file.head is not None and file.head.is_test:
+            lost = [
+                name
+                for name, state in base.items()
+                if file.base is not None
+                and state.symbol.file.path == file.base.path
+                and state.runs < Runs.NEVER
+                and name in head
+                and head[name].runs is Runs.NEVER
+            ]
+            covered |= set(lost)
+            if lost:
+                yield TestChange(file.head, None, _constraint_line(file.head), count=len(lost))
+    for name, state in head.items():
+        if name in covered or not (state.skips or not state.built) or not state.symbol.file.on_reference:
+            continue
+        old = base.get(name) or _renamed_test(name, change)
+        first = next((skip.line for skip in state.skips if not skip.subtest), state.symbol.declaration.line)
+        if old is None:
+            was = moved.get(name.rpartition(".")[2])
+            if (state.built or was is not None) and state.runs > (Runs.FULLY if was is None else was):
+                yield TestChange(state.symbol.file, state, first, new=was is None)
+        elif state.runs > old.runs:
+            yield TestChange(state.symbol.file, state, first)
+        elif state.runs is old.runs is not Runs.NEVER:
+            for subtest, skip in state.subtests.items():
+                if subtest not in old.subtests and subtest.encode() in old.symbol.source:
+                    yield TestChange(state.symbol.file, state, skip.line, subtest)
+
+
+def _tests_won(change: "PackageChange") -> Iterator[TestChange]:
+    base, head = change.base.tests, change.head.tests
+    covered = set[str]()
+    for file in change.files:
+        if file.entered_alone and file.head is not None and file.head.is_test:
+            won = [
+                name
+                for name, state in head.items()
+                if state.symbol.file.path == file.head.path
+                and state.runs < Runs.NEVER
+                and name in base
+                and base[name].runs is Runs.NEVER
+            ]
+            covered |= set(won)
+            if won:
+                yield TestChange(file.head, None, _constraint_line(file.head), count=len(won))
+    for name, state in head.items():
+        old = base.get(name)
+        if old is None or name in covered or not old.symbol.file.on_reference:
+            continue
+        if state.runs < old.runs:
+            yield TestChange(state.symbol.file, state, state.symbol.declaration.line)
+        elif state.runs is old.runs is not Runs.NEVER:
+            source = state.symbol.source
+            for subtest in old.subtests.keys() - state.subtests.keys():
+                if subtest.encode() in source:
+                    yield TestChange(state.symbol.file, state, state.symbol.declaration.line, subtest)
+
+
+def _renamed_test(name: str, change: "PackageChange") -> TestState | None:
+    """What a test that is new at head was at base under another name."""
+    new = change.head.tests[name].symbol
+    gone = (s for n, s in change.base.tests.items() if n not in change.head.tests)
+    return next((s for s in gone if _same_source(s.symbol.source, new.source)), None)
+
+
+def _same_source(old: bytes, new: bytes) -> bool:
+    shorter, longer = sorted((len(old), len(new)))
+    if shorter < SIMILARITY * longer:
+        return False
+    return SequenceMatcher(None, old.splitlines(), new.splitlines(), autojunk=False).ratio() >= SIMILARITY
+
+
+def _constraint_line(file: GoFile) -> int:
+    return file.facts.constraint.line if file.facts.constraint is not None else 1
