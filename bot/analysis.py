@@ -18,7 +18,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from analyzer import analyze
 from analyzer.model import Analysis
-from bot import repo_config
+from bot import codeowners, repo_config
 from bot.around import around
 from bot.config import Settings
 from bot.facts import FactsStore
@@ -51,12 +51,14 @@ class Found:
         config: the settings of the base.
         edited: what is wrong with the settings that the change brings.
         go: a Go file differs.
+        owners: CODEOWNERS of the base, where the repository wants owners told and there is a regression.
     """
 
     analysis: Analysis
     config: RepoConfig
     edited: tuple[Problem, ...]
     go: bool
+    owners: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,14 @@ def _compare(places: _Places, task: Task, token: str) -> Found:
     analysis = analyze(*snapshots, options, around(mirror, *snapshots, options))
     # What read the files belongs to this process.
     plain = replace(analysis, options=replace(options, reader=None))
-    return Found(plain, config, edited, go=any(side.files or side.unreadable for side in snapshots))
+    told = _codeowners(mirror, task.base) if config.owners and codeowners.regressed(analysis) else b""
+    return Found(plain, config, edited, go=any(side.files or side.unreadable for side in snapshots), owners=told)
+
+
+def _codeowners(mirror: Mirror, base: Sha) -> bytes:
+    """In the child: the file of the base that counts, or nothing."""
+    places = (mirror.file(base, place, codeowners.MAX_BYTES) for place in codeowners.PLACES)
+    return next((content for content in places if content is not None), b"")
 
 
 @cache

@@ -27,6 +27,7 @@ from saq import Job, Queue
 from saq.queue.redis import RedisQueue
 
 from bot.events import AnyEvent, GroupEvent, PullEvent, decode, encode
+from bot.ids import Repo
 
 QUEUE = "winparity"
 PENDING = "wp:pending"
@@ -50,6 +51,9 @@ DELIVERY_TTL = 3 * 24 * 3600
 # one that began anew below an old ``done`` would look answered.
 DONE_TTL = 30 * 24 * 3600
 ASKED_TTL = 2 * DONE_TTL
+# What people rely on that it is remembered (labels they took off, owners that were told) is kept for a pull request
+# that lies for a year.
+SAID_TTL = 400 * 24 * 3600
 
 # A lock's value is its owner and then its run, which has a fixed length.
 RUN_BYTES = 8
@@ -69,6 +73,30 @@ class SupersededError(Exception):
 
 def _key(subject: str, what: str) -> str:
     return f"wp:on:{subject}:{what}"
+
+
+def labels_key(event: AnyEvent) -> str:
+    """A hash: for each label that we set, a name for the findings that it was set for."""
+    return _key(event.subject, "labels")
+
+
+def owners_key(event: AnyEvent) -> str:
+    """Whom the comment mentioned, with spaces between."""
+    return _key(event.subject, "owners")
+
+
+def shadowed_key(event: AnyEvent) -> str:
+    """A name for what was recorded of the subject last, in shadow mode."""
+    return _key(event.subject, "shadowed")
+
+
+SHADOW = "wp:shadow:"
+"""Before a repository's name: the list of what would have been shown there, the newest first."""
+
+
+def in_shadow_key(repo: Repo) -> str:
+    """Whether the repository's own settings wanted shadow mode when they were read last."""
+    return f"wp:repo:{repo}:shadow"
 
 
 def _delivery_key(delivery: str) -> str:
