@@ -66,7 +66,7 @@ async def _check(line: Line, github: Installation, event: PullEvent, pull: Pull,
     wanted = compared if isinstance(compared, Report) else _report(compared, line.settings, github.repo, pull)
     if await shadow.is_on(line, github.repo, found.config if found else None):
         return await _record(line, event, pull, wanted, found)
-    published = await _publish(line, event, pull, wanted, hold, found)
+    published = await _publish(line, event, pull, wanted, hold, found=found)
     return f"comment {published.comment}, check run {published.check}"
 
 
@@ -76,7 +76,7 @@ async def _record(line: Line, event: PullEvent, pull: Pull, wanted: Report, foun
     names = [name for name, asked in labels(analysis).items() if asked] if analysis else []
     names = names if found and found.config.labels and not pull.draft and not pull.locked else []
     told = found.owners_for(pull) if found and wanted.comment is not None else ()
-    await shadow.record(line, event, event.repo, pull, wanted, analysis, names, told)
+    await shadow.record(line, event, pull, wanted, analysis, labels=names, owners=told)
     return "recorded, in shadow mode"
 
 
@@ -117,7 +117,7 @@ def mode(found: Found, default: Comment, pull: Pull) -> Comment:
 
 
 async def _publish(
-    line: Line, event: PullEvent, pull: Pull, wanted: Report, hold: Hold, found: Found | None = None
+    line: Line, event: PullEvent, pull: Pull, wanted: Report, hold: Hold, *, found: Found | None = None
 ) -> Published:
     """Publish, unless a newer push or another worker has come between.
 
@@ -138,9 +138,9 @@ async def _publish(
     known = not await line.jobs.first_time(event, pull.head)
     what = About(about(event.number), pull.head, known=known, again=hold.again)
     told = Owners(line.jobs, event, found.owners_for(pull)) if found and found.config.owners else None
-    published = await publish(github, event.number, what, wanted, may_write, told)
+    published = await publish(github, event.number, what, wanted, may_write, owners=told)
     if found and found.config.labels:
-        await label(github, line.jobs, event, pull, found.analysis, may_write)
+        await label(github, line.jobs, event, pull, found.analysis, may_write=may_write)
     return published
 
 

@@ -83,7 +83,11 @@ SETTINGS = (
     Setting("WINPARITY_LOG", "console", "Log format: `console` or `json`."),
     Setting("WINPARITY_GITHUB_API_URL", "https://api.github.com", "GitHub's API; change it for GitHub Enterprise."),
     Setting("WINPARITY_GITHUB_URL", "https://github.com", "Where repositories are cloned from."),
-    Setting("WINPARITY_SHADOW", "", "Repositories to look at without writing: `owner/name` or `owner/*`, with spaces between."),
+    Setting(
+        "WINPARITY_SHADOW",
+        "",
+        "Repositories to look at without writing: `owner/name` or `owner/*`, with spaces between.",
+    ),
     Setting("WINPARITY_WRITE_SPACING", "1.0", "Seconds between two writes to GitHub; GitHub asks for at least one."),
 )
 """Every variable that is read; a test compares the README with it."""

@@ -181,9 +181,7 @@ class GitHub:
         requests: how many requests were sent so far.
     """
 
-    def __init__(
-        self, session: aiohttp.ClientSession, settings: Settings, held: list[Write] | None = None
-    ) -> None:
+    def __init__(self, session: aiohttp.ClientSession, settings: Settings, held: list[Write] | None = None) -> None:
         self._held = held
         self.app_id = settings.app_id
         self.session = session

@@ -6,6 +6,7 @@ review. A label that a person took off is not put back for the same findings, an
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 import structlog
 
@@ -38,6 +39,7 @@ async def label(
     event: PullEvent,
     pull: Pull,
     analysis: Analysis,
+    *,
     may_write: Callable[[], Awaitable[None]],
 ) -> None:
     """Let a pull request have the labels that its findings ask for. That GitHub refuses it is no failure.
@@ -56,7 +58,8 @@ async def label(
     if pull.draft or pull.locked:
         return
     key = labels_key(event)
-    known = {name.decode(): value.decode() for name, value in (await jobs.redis.hgetall(key)).items()}
+    stored = cast("dict[bytes, bytes]", await jobs.redis.hgetall(key))
+    known = {name.decode(): value.decode() for name, value in stored.items()}
     there = {name.lower() for name in pull.labels}
     wanted = {name: found for name, found in labels(analysis).items() if found}
     missing = [name for name, found in wanted.items() if name not in there and known.get(name) != found]
@@ -73,5 +76,5 @@ async def label(
         log.warning("labels are refused", reason=str(refusal))
         return
     if wanted:
-        await jobs.redis.hset(key, mapping=wanted)
+        await jobs.redis.hset(key, items=[part for pair in wanted.items() for part in pair])
         await jobs.redis.expire(key, SAID_TTL)

@@ -46,6 +46,7 @@ async def publish(
     about: About,
     report: Report,
     may_write: Callable[[], Awaitable[None]],
+    *,
     owners: Owners | None = None,
 ) -> Published:
     """Reconcile GitHub with a report.

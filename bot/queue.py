@@ -90,6 +90,11 @@ def shadowed_key(event: AnyEvent) -> str:
     return _key(event.subject, "shadowed")
 
 
+def lasting_keys(event: AnyEvent) -> tuple[str, ...]:
+    """What is remembered of the subject and decides on writes."""
+    return (labels_key(event), owners_key(event), _key(event.subject, "heads"))
+
+
 SHADOW = "wp:shadow:"
 """Before a repository's name: the list of what would have been shown there, the newest first."""
 
@@ -178,7 +183,7 @@ class Jobs:
             return False
         job = Job(
             "work",
-            kwargs={"event": encode(event).decode(), "asked": await self._count(event)},
+            kwargs={"event": encode(event).decode(), "asked": await self.count(event)},
             key=event.delivery,
             retries=RETRIES,
             retry_delay=RETRY_DELAY,
@@ -188,7 +193,7 @@ class Jobs:
         )
         return await self.queue.enqueue(job) is not None
 
-    async def _count(self, event: AnyEvent) -> int:
+    async def count(self, event: AnyEvent) -> int:
         """The event's number among those of its subject."""
         if not event.subject:
             return 0

@@ -13,7 +13,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from analyzer.model import Analysis
-from bot.events import AnyEvent
+from bot.events import PullEvent
 from bot.ids import Repo
 from bot.line import Line
 from bot.pull import Pull
@@ -98,11 +98,11 @@ async def is_on(line: Line, repo: Repo, config: RepoConfig | None = None) -> boo
 
 async def record(
     line: Line,
-    event: AnyEvent,
-    repo: Repo,
+    event: PullEvent,
     pull: Pull,
     report: Report,
     analysis: Analysis | None,
+    *,
     labels: Sequence[str] = (),
     owners: Sequence[str] = (),
 ) -> None:
@@ -130,9 +130,9 @@ async def record(
         return
     stamped = msgspec.structs.replace(known, at=datetime.now(UTC).isoformat(timespec="seconds"))
     async with redis.pipeline(transaction=True) as pipe:
-        pipe.lpush(f"{SHADOW}{repo}", _encoded(stamped))
-        pipe.ltrim(f"{SHADOW}{repo}", 0, MAX_RECORDS - 1)
-        pipe.expire(f"{SHADOW}{repo}", TTL)
+        pipe.lpush(f"{SHADOW}{event.repo}", _encoded(stamped))
+        pipe.ltrim(f"{SHADOW}{event.repo}", 0, MAX_RECORDS - 1)
+        pipe.expire(f"{SHADOW}{event.repo}", TTL)
         await pipe.execute()
 
 

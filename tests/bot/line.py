@@ -77,7 +77,9 @@ class Line:
         return self.github.open_pull(NAME, "main", await self.commit(tree), head_repo)
 
     async def commit(self, tree: Tree) -> Sha:
-        return await asyncio.to_thread(commit, self.repository.git_dir, {**self.extra, **tree}, "a change", self.fork_point)
+        return await asyncio.to_thread(
+            commit, self.repository.git_dir, {**self.extra, **tree}, "a change", self.fork_point
+        )
 
     async def push(self, pull: PullState, tree: Tree) -> None:
         self.github.push(NAME, pull.number, await self.commit(tree))
