@@ -51,14 +51,14 @@ class Found:
         config: the settings of the base.
         edited: what is wrong with the settings that the change brings.
         go: a Go file differs.
-        owners: CODEOWNERS of the base, where the repository wants owners told and there is a regression.
+        owners: of the files with a regression, by the base's CODEOWNERS, where the repository wants them told.
     """
 
     analysis: Analysis
     config: RepoConfig
     edited: tuple[Problem, ...]
     go: bool
-    owners: bytes = b""
+    owners: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,14 +178,16 @@ def _compare(places: _Places, task: Task, token: str) -> Found:
     analysis = analyze(*snapshots, options, around(mirror, *snapshots, options))
     # What read the files belongs to this process.
     plain = replace(analysis, options=replace(options, reader=None))
-    told = _codeowners(mirror, task.base) if config.owners and codeowners.regressed(analysis) else b""
+    told = _owners(mirror, task.base, codeowners.regressed(analysis)) if config.owners else ()
     return Found(plain, config, edited, go=any(side.files or side.unreadable for side in snapshots), owners=told)
 
 
-def _codeowners(mirror: Mirror, base: Sha) -> bytes:
-    """In the child: the file of the base that counts, or nothing."""
+def _owners(mirror: Mirror, base: Sha, paths: list[str]) -> tuple[str, ...]:
+    """In the child: who owns files, by the one CODEOWNERS of the base that counts."""
+    if not paths:
+        return ()
     places = (mirror.file(base, place, codeowners.MAX_BYTES) for place in codeowners.PLACES)
-    return next((content for content in places if content is not None), b"")
+    return codeowners.owners(next((content for content in places if content is not None), b""), paths)
 
 
 @cache

@@ -8,6 +8,7 @@ from typing import get_args
 from bot import report, shadow
 from bot.analysis import Found, LimitError, Task
 from bot.check import CHECK_NAME
+from bot.codeowners import chosen
 from bot.config import Comment, Settings
 from bot.events import GroupEvent, PullEvent, SuiteEvent, about, again
 from bot.github import BROKEN_WAIT, BusyError, Installation, RefusedError
@@ -75,7 +76,7 @@ async def _record(line: Line, event: PullEvent, pull: Pull, wanted: Report, foun
     analysis = found.analysis if found else None
     names = [name for name, asked in labels(analysis).items() if asked] if analysis else []
     names = names if found and found.config.labels and not pull.draft and not pull.locked else []
-    told = found.owners_for(pull) if found and wanted.comment is not None else ()
+    told = chosen(found.owners, pull.author) if found and wanted.comment is not None else ()
     await shadow.record(line, event, pull, wanted, analysis, labels=names, owners=told)
     return "recorded, in shadow mode"
 
@@ -137,7 +138,7 @@ async def _publish(
 
     known = not await line.jobs.first_time(event, pull.head)
     what = About(about(event.number), pull.head, known=known, again=hold.again)
-    told = Owners(line.jobs, event, found.owners_for(pull)) if found and found.config.owners else None
+    told = Owners(line.jobs, event, chosen(found.owners, pull.author)) if found and found.config.owners else None
     published = await publish(github, event.number, what, wanted, may_write, owners=told)
     if found and found.config.labels:
         await label(github, line.jobs, event, pull, found.analysis, may_write=may_write)

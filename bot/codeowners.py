@@ -26,13 +26,12 @@ OWNER = re.compile(NAME)
 _FOREIGN = re.compile(r"^!|[\[\]]|^\\#")
 
 
-def owners(content: bytes, paths: Iterable[str], author: str) -> tuple[str, ...]:
+def owners(content: bytes, paths: Iterable[str]) -> tuple[str, ...]:
     """Who owns files, those who own the most first.
 
     Args:
         content: of CODEOWNERS.
         paths: of the files.
-        author: the login of whoever need not be told.
 
     Returns:
         Names with their @; e-mail addresses and what is no name are left out.
@@ -40,10 +39,13 @@ def owners(content: bytes, paths: Iterable[str], author: str) -> tuple[str, ...]
     if len(content) > MAX_BYTES:
         return ()
     known = codeowners.CodeOwners("\n".join(_lines(content.decode(errors="replace"))))
-    found = Counter(
-        owner for path in paths for _, owner in dict.fromkeys(known.of(path)) if OWNER.fullmatch(owner)
-    )
-    return tuple(owner for owner, _ in found.most_common() if owner.lower() != f"@{author.lower()}")[:MAX_OWNERS]
+    found = Counter(owner for path in paths for _, owner in dict.fromkeys(known.of(path)) if OWNER.fullmatch(owner))
+    return tuple(owner for owner, _ in found.most_common())
+
+
+def chosen(names: Iterable[str], author: str) -> tuple[str, ...]:
+    """The first of some owners, without the author, who need not be told."""
+    return tuple(name for name in names if name.lower() != f"@{author.lower()}")[:MAX_OWNERS]
 
 
 def _lines(text: str) -> Iterable[str]:

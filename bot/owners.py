@@ -14,7 +14,9 @@ from bot.events import PullEvent
 from bot.github import BusyError, RefusedError
 from bot.queue import SAID_TTL, Jobs, owners_key
 
-_SAID = re.compile(rf"(?P<names>`?{NAME}`?(?:, `?{NAME}`?){{0,9}}): this (?:is|was) yours to look at, as CODEOWNERS says\.")
+_SAID = re.compile(
+    rf"(?P<names>`?{NAME}`?(?:, `?{NAME}`?){{0,9}}): this (?:is|was) yours to look at, as CODEOWNERS says\."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.text import Text
 from saq import Job
 
+from bot.analysis import Analyst
 from bot.config import MAX_BODY_BYTES, Settings
 from bot.events import AnyEvent, encode
-from bot.facts import FactsStore
 from bot.github import TIMEOUT, BusyError, GitHub, Write
 from bot.line import Line
+from bot.markdown import visible
 from bot.queue import Jobs, lasting_keys
-from bot.report import visible
 from bot.valkey import embedded
 from bot.web import store
 from bot.webhook import HANDLED, MAX_DELIVERY_LENGTH, EventError, SignatureError, parse, verify
@@ -193,8 +193,9 @@ async def _line(settings: Settings, event: AnyEvent, held: list[Write] | None) -
         jobs = _Jobs(url)
         stack.push_async_callback(jobs.close)
         session = await stack.enter_async_context(aiohttp.ClientSession(timeout=TIMEOUT))
-        reader = FactsStore(settings.data_dir / "facts" if settings.cache == "on" else None)
-        yield Line(settings, jobs, GitHub(session, settings, held), reader)
+        analyst = Analyst(settings)
+        stack.callback(analyst.close)
+        yield Line(settings, jobs, GitHub(session, settings, held), analyst)
 
 
 async def _copy(real: str, url: str, event: AnyEvent) -> None:

@@ -10,8 +10,8 @@ from rich.rule import Rule
 
 from bot.demo.run import terminal_markdown
 from bot.ids import Repo
+from bot.markdown import visible
 from bot.queue import Jobs
-from bot.report import visible
 from bot.shadow import Record, records, repositories
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from bot.check import CHECK_NAME
+from bot.comment import MARKER
 from bot.demo.sample import git
-from bot.report import BUDGET, CHECK_NAME, MARKER
+from bot.passages import BUDGET
 from bot.web import listening
 from bot.worker import working
 from tests.bot.conftest import APP_ID, NAME

@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from bot.check import CHECK_NAME
+from bot.comment import MARKER
 from bot.demo.sample import commit, git
 from bot.events import about
 from bot.queue import PENDING, QUEUE
-from bot.report import CHECK_NAME, MARKER
 from tests.bot import test_kill
 from tests.bot.conftest import NAME
 from tests.bot.line import BASE, LOST, LOST_MORE
