@@ -115,7 +115,7 @@ async def test_what_an_event_leads_to_is_run_too(line: Line, keys: Keys) -> None
     payload = line.github.event(NAME, action="rerequested", check_suite={"head_sha": pull.head})
     status, out, _ = await _run(line, keys, "replay", "-", stdin=json.dumps(payload))
     assert status == 0
-    assert out == "SuiteEvent: 1 asked for again\nexample/berth#1: comment unchanged, check run created\n"
+    assert out == "SuiteEvent: 1 asked for again\nexample/berth#1: comment edited, check run created\n"
 
 
 @pytest.mark.slow
