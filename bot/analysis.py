@@ -18,7 +18,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from analyzer import analyze
 from analyzer.model import Analysis
-from bot import repo_config
+from bot import codeowners, repo_config
 from bot.around import around
 from bot.config import Settings
 from bot.facts import FactsStore
@@ -55,12 +55,14 @@ class Found:
         config: the settings of the base.
         edited: what is wrong with the settings that the change brings.
         go: a Go file differs.
+        owners: of the files with a regression, by the base's CODEOWNERS, where the repository wants them told.
     """
 
     analysis: Analysis
     config: RepoConfig
     edited: tuple[Problem, ...]
     go: bool
+    owners: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,16 @@ def _compare(places: _Places, task: Task, token: str) -> Found:
     analysis = analyze(*snapshots, options, around(mirror, *snapshots, options))
     # What read the files belongs to this process.
     plain = replace(analysis, options=replace(options, reader=None))
-    return Found(plain, config, edited, go=any(side.files or side.unreadable for side in snapshots))
+    told = _owners(mirror, task.base, codeowners.regressed(analysis)) if config.owners else ()
+    return Found(plain, config, edited, go=any(side.files or side.unreadable for side in snapshots), owners=told)
+
+
+def _owners(mirror: Mirror, base: Sha, paths: list[str]) -> tuple[str, ...]:
+    """In the child: who owns files, by the one CODEOWNERS of the base that counts."""
+    if not paths:
+        return ()
+    places = (mirror.file(base, place, codeowners.MAX_BYTES) for place in codeowners.PLACES)
+    return codeowners.owners(next((content for content in places if content is not None), b""), paths)
 
 
 @cache

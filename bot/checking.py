@@ -5,14 +5,17 @@ import time
 from dataclasses import replace
 from typing import get_args
 
-from bot import report
+from bot import report, shadow
 from bot.analysis import Found, LimitError, NoSettingsError, Task
 from bot.check import CHECK_NAME
+from bot.codeowners import chosen
 from bot.config import Comment, Settings
 from bot.events import GroupEvent, PullEvent, SuiteEvent, about, again
 from bot.github import BROKEN_WAIT, BusyError, Installation, RefusedError
 from bot.ids import Repo, Sha
+from bot.labels import label, labels
 from bot.line import Line
+from bot.owners import Owners
 from bot.publish import About, Published, publish
 from bot.pull import Pull
 from bot.queue import Hold, SupersededError
@@ -47,23 +50,35 @@ async def check_pull(line: Line, event: PullEvent, hold: Hold) -> str:
         if not pull.open:
             return "closed"
         try:
-            published = await _check(line, github, event, pull, hold)
+            return await _check(line, github, event, pull, hold)
         except MovedError as reason:
             if not told:
                 raise SupersededError(str(reason)) from None
         except _ChangedError:
             pass
-        else:
-            return f"comment {published.comment}, check run {published.check}"
         pull = None
     raise SupersededError("the pull request changes all the time")
 
 
-async def _check(line: Line, github: Installation, event: PullEvent, pull: Pull, hold: Hold) -> Published:
+async def _check(line: Line, github: Installation, event: PullEvent, pull: Pull, hold: Hold) -> str:
     base = await github.merge_base(pull.base, pull.head)
-    found = await _compare(line, github, base, pull.head, event.number, private=pull.private)
-    wanted = found if isinstance(found, Report) else _report(found, line.settings, github.repo, pull)
-    return await _publish(line, event, pull, wanted, hold)
+    compared = await _compare(line, github, base, pull.head, event.number, private=pull.private)
+    found = compared if isinstance(compared, Found) else None
+    wanted = compared if isinstance(compared, Report) else _report(compared, line.settings, github.repo, pull)
+    if await shadow.is_on(line, github.repo, found.config if found else None):
+        return await _record(line, event, pull, wanted, found)
+    published = await _publish(line, event, pull, wanted, hold, found=found)
+    return f"comment {published.comment}, check run {published.check}"
+
+
+async def _record(line: Line, event: PullEvent, pull: Pull, wanted: Report, found: Found | None) -> str:
+    """Keep what would be shown, and show nothing."""
+    analysis = found.analysis if found else None
+    names = [name for name, asked in labels(analysis).items() if asked] if analysis else []
+    names = names if found and found.config.labels and not pull.draft and not pull.locked else []
+    told = chosen(found.owners, pull.author) if found and wanted.comment is not None else ()
+    await shadow.record(line, event, pull, wanted, analysis, labels=names, owners=told)
+    return "recorded, in shadow mode"
 
 
 async def _compare(
@@ -108,7 +123,9 @@ def mode(found: Found, default: Comment, pull: Pull) -> Comment:
     return min(limits, key=_LOUDER.index)
 
 
-async def _publish(line: Line, event: PullEvent, pull: Pull, wanted: Report, hold: Hold) -> Published:
+async def _publish(
+    line: Line, event: PullEvent, pull: Pull, wanted: Report, hold: Hold, *, found: Found | None = None
+) -> Published:
     """Publish, unless a newer push or another worker has come between.
 
     The head is read again once before the first write: a stale result is never shown.
@@ -127,7 +144,11 @@ async def _publish(line: Line, event: PullEvent, pull: Pull, wanted: Report, hol
 
     known = not await line.jobs.first_time(event, pull.head)
     what = About(about(event.number), pull.head, known=known, again=hold.again)
-    return await publish(github, event.number, what, wanted, may_write)
+    told = Owners(line.jobs, event, chosen(found.owners, pull.author)) if found and found.config.owners else None
+    published = await publish(github, event.number, what, wanted, may_write, owners=told)
+    if found and found.config.labels:
+        await label(github, line.jobs, event, pull, found.analysis, may_write=may_write)
+    return published
 
 
 def _alike(now: Pull, before: Pull) -> bool:
@@ -152,6 +173,8 @@ async def check_group(line: Line, event: GroupEvent, hold: Hold) -> str:
         found = await _compare(line, github, event.base, event.head, event.number, private=event.private)
     except MovedError as reason:
         raise SupersededError(str(reason)) from None
+    if await shadow.is_on(line, github.repo, found.config if isinstance(found, Found) else None):
+        return "nothing is written, in shadow mode"
     if isinstance(found, Found):
         shown = report.render(
             found.analysis, github.repo, comment="never", web=line.settings.git_url, config=found.config
@@ -180,6 +203,8 @@ async def check_suite(line: Line, event: SuiteEvent) -> str:
 
 async def confess(line: Line, event: PullEvent | GroupEvent, hold: Hold) -> None:
     """The last attempt failed: say so on the head, in grey."""
+    if await shadow.is_on(line, event.repo):
+        return
     github = line.github.installation(event.installation, event.repo)
     wanted = report.internal_error(event.delivery)
     with contextlib.suppress(BusyError, RefusedError, SupersededError, _ChangedError):

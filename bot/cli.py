@@ -11,11 +11,11 @@ import typer
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
     from datetime import date
 
     from analyzer.model import Options, Share
-    from bot.config import Actions
+    from bot.config import Actions, Settings
     from bot.facts import FactsStore
     from bot.ids import Sha
     from bot.repo_config import RepoConfig
@@ -533,6 +533,104 @@ def setup(
         _complain("stopped; nothing was written")
         raise SystemExit(130) from None
     console.print(left, highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command()
+def replay(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The stored delivery; - for standard input.")],
+    event: Annotated[
+        str, typer.Option("--event", metavar="NAME", help="Its event, where the file does not say; push, for example.")
+    ] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be written to GitHub, and write nothing.")
+    ] = False,
+) -> None:
+    """Run a stored delivery again, in this process.
+
+    FILE holds what GitHub answers to `GET /app/hook/deliveries/ID`, or `headers` and `payload`, or a payload alone.
+    Settings are those of the server.
+
+    Examples: `winparity replay delivery.json --dry-run`, `winparity replay - --event pull_request < payload.json`.
+
+    Exit codes: 0 it was run, 2 it cannot be, or it failed.
+    """
+    from rich.console import Console
+
+    from bot.replay import ReplayError, delivery
+    from bot.replay import replay as run
+
+    settings = _server_settings()
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        found = delivery(text, event, settings)
+        _in_store(run(settings, found, Console(emoji=False), dry_run=dry_run))
+    except OSError as error:
+        fail(f"{file} cannot be read: {error.strerror}")
+    except UnicodeDecodeError:
+        fail(f"{file} is not UTF-8")
+    except ReplayError as error:
+        fail(f"{file} cannot be replayed: {error}")
+
+
+@app.command()
+def shadow(
+    repo: Annotated[str, typer.Argument(metavar="[OWNER/NAME]", help="Of which repository; all are counted.")] = "",
+    format: Annotated[ScanFormat, typer.Option(help="What to print.")] = ScanFormat.TERMINAL,  # noqa: A002 - the option's name
+) -> None:
+    """What winparity would have shown where it is in shadow mode.
+
+    Settings are those of the server, whose store has the record.
+
+    Examples: `winparity shadow`, `winparity shadow moby/moby --format json`.
+    """
+    from rich.console import Console
+
+    from bot.ids import Repo
+    from bot.shadowed import show_records, show_repositories
+    from bot.web import store
+
+    async def read(settings: "Settings") -> None:
+        async with store(settings) as url:
+            console = Console(emoji=False)
+            if repo:
+                await show_records(url, Repo(repo), console, format.value)
+            else:
+                await show_repositories(url, console, format.value)
+
+    try:
+        Repo(repo or "any/any")
+    except ValueError as error:
+        fail(str(error))
+    _in_store(read(_server_settings()))
+
+
+def _in_store(doing: "Coroutine[None, None, None]") -> None:
+    """Do what needs the server's store."""
+    import asyncio
+
+    from redis.exceptions import RedisError
+
+    from bot.valkey import EmbeddedError
+
+    try:
+        asyncio.run(doing)
+    except EmbeddedError as error:
+        fail(str(error))
+    except RedisError as error:
+        fail(f"the store is away ({type(error).__name__}); is REDIS_URL right?")
+
+
+def _server_settings() -> "Settings":
+    """The settings of the server, for what looks into its store. What goes wrong is said on stderr."""
+    from bot.config import ConfigError, Settings, environment
+    from bot.log import set_up
+
+    try:
+        settings = Settings.from_env(environment())
+    except ConfigError as error:
+        fail(f"settings are missing or wrong:\n{error}\nThey are those of the server (README.md, Settings)")
+    set_up(settings.log, quiet=True)
+    return settings
 
 
 @app.command()

@@ -89,6 +89,11 @@ SETTINGS = (
         "GitHub's API; for another `WINPARITY_GITHUB_URL` it follows from that.",
     ),
     Setting("WINPARITY_GITHUB_URL", "https://github.com", "GitHub, or a GitHub Enterprise Server: for git and links."),
+    Setting(
+        "WINPARITY_SHADOW",
+        "",
+        "Repositories to look at without writing: `owner/name` or `owner/*`, with spaces between.",
+    ),
     Setting("WINPARITY_WRITE_SPACING", "1.0", "Seconds between two writes to GitHub; GitHub asks for at least one."),
 )
 """Every variable that is read; a test compares the README with it."""
@@ -113,6 +118,11 @@ class Settings:
     api_url: str = "https://api.github.com"
     git_url: str = "https://github.com"
     write_spacing: float = 1.0
+    shadow: tuple[str, ...] = ()
+
+    def shadows(self, repo: Repo) -> bool:
+        """Whether the operator wants a repository looked at, and nothing written there."""
+        return repo in self.shadow or f"{repo.partition('/')[0]}/*" in self.shadow
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -144,6 +154,7 @@ class Settings:
             reader.api_url(),
             reader.url("WINPARITY_GITHUB_URL"),
             reader.number("WINPARITY_WRITE_SPACING", float, least=0),
+            reader.repositories("WINPARITY_SHADOW"),
         )
         if reader.problems:
             raise ConfigError("\n".join(reader.problems))
@@ -385,6 +396,16 @@ class _Reader:
         if not self._environ.get("WINPARITY_GITHUB_API_URL") and self._environ.get("WINPARITY_GITHUB_URL"):
             return api_url_for(self._environ["WINPARITY_GITHUB_URL"].rstrip("/"))
         return self.url("WINPARITY_GITHUB_API_URL")
+
+    def repositories(self, name: str) -> tuple[str, ...]:
+        patterns = self._value(name).lower().split()
+        for pattern in patterns:
+            owner, _, repo = pattern.partition("/")
+            try:
+                Repo(f"{owner}/any" if repo == "*" else pattern)
+            except ValueError:
+                self.problems.append(f"{name} has {pattern[:100]!r}; each must be owner/name or owner/*")
+        return tuple(patterns)
 
     def redis_url(self) -> Secret | None:
         value = self._environ.get("REDIS_URL")

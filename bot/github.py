@@ -8,7 +8,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
+from urllib.parse import quote
 
 import aiohttp
 import gidgethub
@@ -77,6 +78,14 @@ class RefusedError(Exception):
     def __init__(self, why: str, status: int) -> None:
         super().__init__(why)
         self.status = status
+
+
+class Write(NamedTuple):
+    """A write to GitHub that was not sent."""
+
+    method: str
+    path: str
+    body: Any
 
 
 class _Commit(msgspec.Struct):
@@ -180,13 +189,15 @@ class GitHub:
 
     Args:
         session: the HTTP client; the caller closes it.
-        settings: app id, private key, API address, write spacing.
+        settings: app id, private key, API address, write spacing, and where nothing is to be written.
+        held: where writes go instead of GitHub; None sends them.
 
     Attributes:
         requests: how many requests were sent so far.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, settings: Settings) -> None:
+    def __init__(self, session: aiohttp.ClientSession, settings: Settings, held: list[Write] | None = None) -> None:
+        self._held = held
         self.app_id = settings.app_id
         self.session = session
         self.settings = settings
@@ -200,7 +211,8 @@ class GitHub:
     def installation(self, number: int, repo: Repo) -> "Installation":
         """The door to one repository of one installation."""
         shared = self._shared.setdefault(number, _Shared(_Spacing(self.settings.write_spacing)))
-        return Installation(self, number, repo, shared)
+        held = [] if self._held is None and self.settings.shadows(repo) else self._held
+        return Installation(self, number, repo, shared, held)
 
     def api(self, cache: MutableMapping[str, Any] | None = None) -> Api:
         """What sends requests and counts them."""
@@ -339,7 +351,10 @@ def _seconds(header: str | None) -> float | None:
 class Installation:
     """One repository, seen through one installation of the app."""
 
-    def __init__(self, github: GitHub, number: int, repo: Repo, shared: _Shared) -> None:
+    def __init__(
+        self, github: GitHub, number: int, repo: Repo, shared: _Shared, held: list[Write] | None = None
+    ) -> None:
+        self._held = held
         self._github = github
         self.number = number
         self._shared = shared
@@ -396,6 +411,18 @@ class Installation:
         """Delete a comment. One that is gone already is as it should be."""
         try:
             await self._write("DELETE", f"/repos/{self.repo}/issues/comments/{comment}", None)
+        except RefusedError as error:
+            if error.status != http.HTTPStatus.NOT_FOUND:
+                raise
+
+    async def add_labels(self, number: int, labels: list[str]) -> None:
+        """Put labels on a pull request; those that the repository does not have are made."""
+        await self._write("POST", f"/repos/{self.repo}/issues/{number}/labels", {"labels": labels})
+
+    async def remove_label(self, number: int, label: str) -> None:
+        """Take a label off. One that is gone already is as it should be."""
+        try:
+            await self._write("DELETE", f"/repos/{self.repo}/issues/{number}/labels/{quote(label, safe='')}", None)
         except RefusedError as error:
             if error.status != http.HTTPStatus.NOT_FOUND:
                 raise
@@ -458,7 +485,13 @@ class Installation:
         return await self._authorised(what, ask)
 
     async def _write(self, method: Literal["POST", "PATCH", "DELETE"], url: str, body: Any) -> Any:
-        """Write once. A write that failed may have happened, so only the job as a whole, which looks first, repeats it."""
+        """Write once. A write that failed may have happened, so only the job as a whole, which looks first, repeats it.
+
+        One that is held back is answered as if it had been made.
+        """
+        if self._held is not None:
+            self._held.append(Write(method, url, body))
+            return {**(body or {}), "id": 0}
         data = b"" if body is None else body
         async with self._shared.spacing.turn():
             return await self._authorised(f"{method} {url}", lambda token: self._api.send(method, url, data, token))

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
@@ -10,6 +11,7 @@ from bot.check import CHECK_NAME, Annotation, Check
 from bot.comment import MARKER, leading_to
 from bot.github import MAX_ANNOTATIONS, Comment, Installation
 from bot.ids import Sha
+from bot.owners import Owners, kept
 from bot.report import Report
 
 
@@ -39,7 +41,13 @@ class Published:
 
 
 async def publish(
-    github: Installation, number: int, about: About, report: Report, may_write: Callable[[], Awaitable[None]]
+    github: Installation,
+    number: int,
+    about: About,
+    report: Report,
+    may_write: Callable[[], Awaitable[None]],
+    *,
+    owners: Owners | None = None,
 ) -> Published:
     """Reconcile GitHub with a report.
 
@@ -49,12 +57,13 @@ async def publish(
         about: what the report is about.
         report: what should be shown.
         may_write: asked before every write; raises when somebody else has taken over.
+        owners: whom a comment tells when it is created; None when the repository does not want it.
 
     Returns:
         What was done; a second call with the same report does nothing.
     """
     check, address = await _check(github, about, report.check, may_write)
-    comment = await _comment(github, number, _leading_to(report, address), may_write)
+    comment = await _comment(github, number, _leading_to(report, address), may_write, owners)
     return Published(comment, check)
 
 
@@ -104,7 +113,11 @@ def digest(check: Check) -> str:
 
 
 async def _comment(
-    github: Installation, number: int, report: Report, may_write: Callable[[], Awaitable[None]]
+    github: Installation,
+    number: int,
+    report: Report,
+    may_write: Callable[[], Awaitable[None]],
+    owners: Owners | None,
 ) -> Literal["created", "edited", "unchanged", "none"]:
     body = report.resolved if report.comment is None else report.comment
     if body is None:
@@ -115,7 +128,8 @@ async def _comment(
     done: Literal["created", "edited", "unchanged"] = "unchanged"
     if not ours:
         await may_write()
-        created = await github.create_comment(number, body)
+        async with owners.told(body) if owners else nullcontext(body) as text:
+            created = await github.create_comment(number, text)
         # Somebody may have been faster, or an earlier attempt whose answer was lost. A list may lag behind its writes.
         known = {comment.id: comment for comment in [created, *await _ours(github, number)]}
         ours = [known[comment] for comment in sorted(known)]
@@ -124,6 +138,8 @@ async def _comment(
     for comment in newer:
         await may_write()
         await github.delete_comment(comment.id)
+    if owners is not None:
+        body = kept(oldest.body or "", body, over=report.comment is None)
     if not _same(oldest.body or "", body):
         await may_write()
         await github.edit_comment(oldest.id, body)

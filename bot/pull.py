@@ -63,6 +63,7 @@ class Pull(msgspec.Struct, frozen=True):
         by_bot: an app opened it.
         labels: the names of its labels.
         private: the base repository is not for everybody to see.
+        author: who opened it; empty when the account is gone.
     """
 
     number: int
@@ -75,6 +76,7 @@ class Pull(msgspec.Struct, frozen=True):
     by_bot: bool = False
     labels: tuple[str, ...] = ()
     private: bool = False
+    author: str = ""
 
     @classmethod
     def of(cls, raw: RawPull) -> Self:
@@ -94,4 +96,5 @@ class Pull(msgspec.Struct, frozen=True):
             raw.user is not None and raw.user.type == "Bot",
             tuple(label.name for label in raw.labels),
             raw.base.repo.private,
+            raw.user.login if raw.user is not None else "",
         )

@@ -30,6 +30,7 @@ from saq import Job
 from saq.queue.redis import RedisQueue
 
 from bot.events import AnyEvent, GroupEvent, PullEvent, decode, encode
+from bot.ids import Repo
 from bot.inbox import PENDING, Inbox, Waiting, flight
 
 QUEUE = "winparity"
@@ -61,6 +62,9 @@ DELIVERY_TTL = 3 * 24 * 3600
 # one that began anew below an old ``done`` would look answered.
 DONE_TTL = 30 * 24 * 3600
 ASKED_TTL = 2 * DONE_TTL
+# What people rely on that it is remembered (labels they took off, owners that were told) is kept for a pull request
+# that lies for a year.
+SAID_TTL = 400 * 24 * 3600
 
 # What is kept of events that were given up: how many, and characters of the reason.
 MAX_BURIED, MAX_WHY = 1_000, 300
@@ -83,6 +87,35 @@ class SupersededError(Exception):
 
 def _key(subject: str, what: str) -> str:
     return f"wp:on:{subject}:{what}"
+
+
+def labels_key(event: AnyEvent) -> str:
+    """A hash: for each label that we set, a name for the findings that it was set for."""
+    return _key(event.subject, "labels")
+
+
+def owners_key(event: AnyEvent) -> str:
+    """Whom the comment mentioned, with spaces between."""
+    return _key(event.subject, "owners")
+
+
+def shadowed_key(event: AnyEvent) -> str:
+    """A name for what was recorded of the subject last, in shadow mode."""
+    return _key(event.subject, "shadowed")
+
+
+def lasting_keys(event: AnyEvent) -> tuple[str, ...]:
+    """What is remembered of the subject and decides on writes."""
+    return (labels_key(event), owners_key(event), _key(event.subject, "heads"))
+
+
+SHADOW = "wp:shadow:"
+"""Before a repository's name: the list of what would have been shown there, the newest first."""
+
+
+def in_shadow_key(repo: Repo) -> str:
+    """Whether the repository's own settings wanted shadow mode when they were read last."""
+    return f"wp:repo:{repo}:shadow"
 
 
 def _delivery_key(delivery: str) -> str:
@@ -195,7 +228,7 @@ class Jobs:
             return False
         job = Job(
             "work",
-            kwargs={"event": encode(event).decode(), "asked": await self._count(event)},
+            kwargs={"event": encode(event).decode(), "asked": await self.count(event)},
             key=event.delivery,
             retries=_ENGINE_RETRIES,
             retry_delay=RETRY_DELAY,
@@ -205,7 +238,7 @@ class Jobs:
         )
         return await self.queue.enqueue(job) is not None
 
-    async def _count(self, event: AnyEvent) -> int:
+    async def count(self, event: AnyEvent) -> int:
         """The event's number among those of its subject."""
         if not event.subject:
             return 0

@@ -56,6 +56,9 @@ class RepoConfig:
         reference: the GOOS that it is judged by.
         rules: levels of rules that are not ours.
         accept: findings that are accepted.
+        labels: pull requests get labels.
+        owners: owners of files that regress are told.
+        shadow: look, and write nothing.
         problems: what is wrong with the file.
         file: which file it is, as people are told.
     """
@@ -68,6 +71,9 @@ class RepoConfig:
     reference: str = "linux"
     rules: Mapping[str, RuleLevel] = field(default_factory=dict)
     accept: tuple[Acceptance, ...] = ()
+    labels: bool = False
+    owners: bool = False
+    shadow: bool = False
     problems: tuple[Problem, ...] = ()
     file: str = PATH
 
@@ -125,6 +131,23 @@ class _Choice:
 
     def schema(self) -> dict[str, Any]:
         return {"enum": [*self.words], "description": self.says}
+
+
+@dataclass(frozen=True, slots=True)
+class _Flag:
+    """True or false."""
+
+    says: str
+
+    def problems(self, node: yaml.Node, where: str) -> Iterator[Problem]:
+        if node.tag != "tag:yaml.org,2002:bool" or node.value not in {"true", "false"}:
+            yield _problem(node, f"{where} must be true or false{_got(node)}")
+
+    def value(self, node: yaml.Node) -> Any:
+        return node.value == "true"
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "boolean", "description": self.says}
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +210,7 @@ class _List:
         return {"type": "array", "items": self.of.schema(), "description": self.says}
 
 
-_Kind = _Text | _Choice | _Record | _List
+_Kind = _Text | _Choice | _Flag | _Record | _List
 
 
 def _is_date(text: str) -> bool:
@@ -235,6 +258,11 @@ def _file() -> _Record:
                 "Rules that are off, mere notes, or raised. What is context or good news is never raised.",
             ),
             "accept": _List(entry, "Findings that are accepted."),
+            "labels": _Flag("Whether pull requests get the labels “windows: regression” and “windows: improvement”."),
+            "owners": _Flag("Whether the comment mentions, once, whom CODEOWNERS names for files with a regression."),
+            "shadow": _Flag(
+                "Whether to look at pull requests and write nothing; `winparity shadow` shows what it would be."
+            ),
         },
         "What winparity does in this repository.",
     )

@@ -322,3 +322,5 @@ _KINDS: dict[str, _Kind] = {
     "pull_request": _kind(_PullPayload, _pull_request),
     "push": _kind(_PushPayload, _push),
 }
+HANDLED = tuple(_KINDS)
+"""The events that we handle; others are nothing."""

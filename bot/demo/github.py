@@ -295,6 +295,8 @@ class StandIn:
             web.post(repo + "/issues/{number}/comments", self._create_comment),
             web.patch(repo + "/issues/comments/{comment}", self._edit_comment),
             web.delete(repo + "/issues/comments/{comment}", self._delete_comment),
+            web.post(repo + "/issues/{number}/labels", self._add_labels),
+            web.delete(repo + "/issues/{number}/labels/{label}", self._remove_label),
             web.get(repo + "/commits/{sha}/check-runs", self._list_check_runs),
             web.post(repo + "/check-runs", self._create_check_run),
             web.patch(repo + "/check-runs/{run}", self._edit_check_run),
@@ -557,6 +559,26 @@ class StandIn:
         repo, comment = self._comment(request)
         repo.comments.remove(comment)
         return web.Response(status=204)
+
+    def _labelled(self, request: web.Request) -> PullState:
+        repo = self._authorised(request, "pull_requests", "write")
+        pull = repo.pulls.get(int(request.match_info["number"]))
+        if pull is None:
+            raise web.HTTPNotFound(reason="Not Found")
+        return pull
+
+    async def _add_labels(self, request: web.Request) -> web.Response:
+        pull, added = self._labelled(request), (await request.json())["labels"]
+        known = {label.lower() for label in pull.labels}
+        pull.labels += [label for label in added if label.lower() not in known]
+        return web.json_response([{"name": label} for label in pull.labels])
+
+    async def _remove_label(self, request: web.Request) -> web.Response:
+        pull, label = self._labelled(request), request.match_info["label"].lower()
+        if label not in {known.lower() for known in pull.labels}:
+            raise web.HTTPNotFound(reason="Label does not exist")
+        pull.labels = [known for known in pull.labels if known.lower() != label]
+        return web.json_response([{"name": known} for known in pull.labels])
 
     async def _list_check_runs(self, request: web.Request) -> web.Response:
         repo = self._authorised(request, "checks")

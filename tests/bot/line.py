@@ -1,17 +1,18 @@
 """The bot as a whole with GitHub beside it, for tests that send webhooks and look at what a pull request shows."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bot.config import Settings
 from bot.demo.github import PullState, RepositoryState, StandIn
-from bot.demo.sample import commit
+from bot.demo.sample import commit, git
 from bot.ids import Sha
 from bot.inbox import PENDING
 from bot.queue import QUEUE, Jobs
 
 NAME = "Example/Berth"
+SETTINGS = ".github/winparity.yml"
 Tree = dict[str, str]
 
 PATIENCE = 20.0
@@ -44,6 +45,10 @@ LOST_MORE: Tree = {
     "pad/pad_linux.go": REAL.replace("vol", "pad"),
     "pad/pad_windows.go": STUB.replace("vol", "pad"),
 }
+# A stub that is there before, and what becomes of it.
+STUBBED: Tree = {"run/run_linux.go": REAL.replace("vol", "run"), "run/run_windows.go": STUB.replace("vol", "run")}
+GAINED: Tree = {**BASE, **STUBBED, "run/run_windows.go": REAL.replace("vol", "run")}
+MIXED: Tree = {**LOST, **GAINED, "vol/free_windows.go": STUB}
 HARMLESS: Tree = {**BASE, "vol/doc.go": "// Package vol has volumes.\npackage vol\n"}
 DOCUMENTS: Tree = {**BASE, "README.md": "# Berth, a container engine\n"}
 MALFORMED: Tree = {**BASE, "vol/new_windows.go": "package vol\n\nfunc Free(( {\n"}
@@ -60,12 +65,22 @@ class Line:
     settings: Settings
     redis_url: str
     fork_point: Sha
+    base: Tree = field(default_factory=lambda: BASE)
+    extra: Tree = field(default_factory=dict)
+
+    async def set_up(self, settings: str, **others: str) -> None:
+        """Let main have settings, a stub, and other files, which all that is committed later has too."""
+        self.extra = {SETTINGS: settings, **STUBBED, **others}
+        self.fork_point = await self.commit(self.base)
+        git(self.repository.git_dir, "update-ref", "refs/heads/main", self.fork_point)
 
     async def open(self, tree: Tree, head_repo: str = "") -> PullState:
         return self.github.open_pull(NAME, "main", await self.commit(tree), head_repo)
 
     async def commit(self, tree: Tree) -> Sha:
-        return await asyncio.to_thread(commit, self.repository.git_dir, tree, "a change", self.fork_point)
+        return await asyncio.to_thread(
+            commit, self.repository.git_dir, {**self.extra, **tree}, "a change", self.fork_point
+        )
 
     async def push(self, pull: PullState, tree: Tree) -> None:
         self.github.push(NAME, pull.number, await self.commit(tree))

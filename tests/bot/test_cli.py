@@ -12,7 +12,22 @@ from jsonschema import Draft202012Validator
 
 from bot.demo.sample import commit, git, make_repository
 
-COMMANDS = ("diff", "scan", "files", "explain", "blame", "pr", "hook", "demo", "setup", "serve", "worker", "doctor")
+COMMANDS = (
+    "diff",
+    "scan",
+    "files",
+    "explain",
+    "blame",
+    "pr",
+    "hook",
+    "demo",
+    "setup",
+    "replay",
+    "shadow",
+    "serve",
+    "worker",
+    "doctor",
+)
 REAL = 'package vol\n\nimport "os"\n\nfunc Free(name string) error {\n\treturn os.Remove(name)\n}\n'
 STUB = "package vol\n\nfunc Free(name string) error {\n\treturn nil\n}\n"
 HOSTILE = 'x\n\x1b[31m"red"\u202e'

@@ -21,6 +21,7 @@ from bot.config import (
     default_data_dir,
     environment,
 )
+from bot.ids import Repo
 from tests.bot.conftest import Keys
 
 README = Path(__file__).parents[2] / "README.md"
@@ -94,6 +95,7 @@ def test_every_setting_is_read(least: dict[str, str], keys: Keys, tmp_path: Path
         "WINPARITY_GITHUB_API_URL": "https://ghe.example.com/api/v3/",
         "WINPARITY_GITHUB_URL": "http://ghe.example.com",
         "WINPARITY_WRITE_SPACING": "0.5",
+        "WINPARITY_SHADOW": "Example/Berth  somebody/*",
     }
     settings = Settings.from_env(environ)
     assert environ.keys() | least.keys() == {setting.name for setting in SETTINGS}
@@ -116,7 +118,10 @@ def test_every_setting_is_read(least: dict[str, str], keys: Keys, tmp_path: Path
         "api_url": "https://ghe.example.com/api/v3",
         "git_url": "http://ghe.example.com",
         "write_spacing": 0.5,
+        "shadow": ("example/berth", "somebody/*"),
     }
+    repos = ("example/berth", "example/other", "somebody/any", "somebody-else/any")
+    assert [settings.shadows(Repo(repo)) for repo in repos] == [True, False, True, False]
 
 
 def test_an_empty_variable_counts_as_none(least: dict[str, str]) -> None:

@@ -1,6 +1,7 @@
 """The repository's own settings: what is taken, and that every mistake is named with its line."""
 
 import json
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from bot.repo_config import MAX_BYTES, MAX_PROBLEMS, PATH, RepoConfig, read, sch
 
 README = Path(__file__).parents[2] / "README.md"
 SCHEMA = Path(__file__).parents[2] / "docs" / "winparity.schema.json"
+FLAGS = ("labels", "owners", "shadow")
 WHOLE = """\
 # what we want
 comment: regressions
@@ -36,6 +38,9 @@ accept:
     issue: https://example.com/1
     expires: 2026-12-31
   - {symbol: "./volume/: Free", reason: not asked for}
+labels: true
+owners: false
+shadow: true
 """
 
 
@@ -62,6 +67,8 @@ def test_everything_is_taken() -> None:
             ),
             Acceptance("volume", "Free", (), "not asked for", PATH, 19),
         ),
+        labels=True,
+        shadow=True,
     )
     options = config.options(date(2026, 1, 2))
     assert (options.target.goos, options.policy.today, options.policy.accept) == ("darwin", "2026-01-02", config.accept)
@@ -77,6 +84,8 @@ def test_no_file_and_an_empty_one_are_the_defaults(content: bytes | None) -> Non
     [
         ("comment: often\ncoment: never\n", ["line 1: comment must be one of", "line 2: there is no key 'coment'"]),
         ("comment:\n", ["line 1: comment must be one of"]),
+        ("labels: yes\nowners: 1\nshadow:\n", [f"line {n + 1}: {w} must be" for n, w in enumerate(FLAGS)]),
+        ("labels: [true]\n", ["line 1: labels must be true or false, not a list"]),
         ("comment: never\ncomment: always\n", ["line 2: comment is there twice"]),
         ("- comment\n", ["line 1: the file must be keys with values, not a list"]),
         ("rules:\n  stub-aded: off\n  tag-added: loud\n", ["line 2: there is no key 'stub-aded'", "line 3: tag-added"]),
@@ -159,6 +168,8 @@ def test_the_example_in_the_readme_is_right() -> None:
         ("accept: [{symbol: a:B}]", False),
         ("accept: [{symbol: B, reason: x}]", False),
         ("rules: {stub-added: loud}", False),
+        ("labels: yes", False),
+        ("labels: 'true'", False),
     ],
 )
 def test_the_schema_says_what_we_say(text: str, *, valid: bool) -> None:
@@ -166,6 +177,14 @@ def test_the_schema_says_what_we_say(text: str, *, valid: bool) -> None:
     assert (not list(validator.iter_errors(_as_editors_see(text)))) == valid == (not read(text.encode()).problems)
 
 
-def _as_editors_see(text: str) -> Any:
+class _Editor(yaml.BaseLoader):
     """YAML 1.2, as editors read it: `off` and a date are texts."""
-    return yaml.load(text, Loader=yaml.BaseLoader) or {}  # noqa: S506 - it makes nothing but texts
+
+
+_BOOL = "tag:yaml.org,2002:bool"
+_Editor.add_implicit_resolver(_BOOL, re.compile("true|false"), ["t", "f"])
+_Editor.add_constructor(_BOOL, lambda _, node: node.value == "true")
+
+
+def _as_editors_see(text: str) -> Any:
+    return yaml.load(text, Loader=_Editor) or {}  # noqa: S506 - it makes nothing but texts and truth values
