@@ -91,7 +91,7 @@ async def test_links_lead_to_its_repository_and_closed_ones_are_fine(
     done = await winparity(standin, *words, GITHUB_STEP_SUMMARY=str(summary), GITHUB_REPOSITORY="somebody/else")
     assert done.returncode == 0
     assert done.stdout.startswith("::error file=vol/free_windows.go")
-    assert f"]({standin.git_url}/example/berth/blob/{hosted.pulls[1].head}/vol/free_windows.go" in summary.read_text()
+    assert f"{standin.git_url}/example/berth/blob/{hosted.pulls[1].head}/vol/free_windows.go" in summary.read_text()
 
 
 async def test_a_private_repository_takes_a_token(standin: StandIn, hosted: RepositoryState) -> None:
