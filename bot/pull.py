@@ -54,6 +54,7 @@ class Pull(msgspec.Struct, frozen=True):
         locked: only some people may comment.
         by_bot: an app opened it.
         labels: the names of its labels.
+        author: the account's name; "" for one that is deleted.
     """
 
     number: int
@@ -65,6 +66,7 @@ class Pull(msgspec.Struct, frozen=True):
     locked: bool = False
     by_bot: bool = False
     labels: tuple[str, ...] = ()
+    author: str = ""
 
     @classmethod
     def of(cls, raw: RawPull) -> Self:
@@ -83,4 +85,5 @@ class Pull(msgspec.Struct, frozen=True):
             raw.locked,
             raw.user is not None and raw.user.type == "Bot",
             tuple(label.name for label in raw.labels),
+            raw.user.login if raw.user is not None else "",
         )

@@ -72,6 +72,8 @@ USED = {
     "/repos/{owner}/{repo}/compare/{basehead}": ["get"],
     "/repos/{owner}/{repo}/issues/{issue_number}/comments": ["get", "post"],
     "/repos/{owner}/{repo}/issues/comments/{comment_id}": ["patch", "delete"],
+    "/repos/{owner}/{repo}/issues/comments/{comment_id}/reactions": ["post"],
+    "/repos/{owner}/{repo}/collaborators/{username}/permission": ["get"],
     "/repos/{owner}/{repo}/commits/{ref}/check-runs": ["get"],
     "/repos/{owner}/{repo}/check-runs": ["post"],
     "/repos/{owner}/{repo}/check-runs/{check_run_id}": ["patch"],
@@ -79,6 +81,7 @@ USED = {
 WEBHOOKS = [
     f"pull-request-{action}" for action in ("opened", "reopened", "synchronize", "ready-for-review", "edited", "closed")
 ]
+WEBHOOKS += ["issue-comment-created", "check-run-requested-action"]
 
 Json = dict[str, Any]
 

@@ -100,7 +100,7 @@ def test_a_refusal_names_no_secret_and_no_signature() -> None:
 
 @pytest.mark.parametrize("action", ["opened", "reopened", "synchronize", "ready_for_review"])
 def test_what_may_change_a_verdict_is_an_event(action: str) -> None:
-    pull = Pull(3, True, Sha("a" * 40), Sha("b" * 40), "main", draft=True)  # noqa: FBT003 - an attribute's value
+    pull = Pull(3, True, Sha("a" * 40), Sha("b" * 40), "main", draft=True, author="octocat")  # noqa: FBT003 - an attribute's value
     expected = PullEvent(
         delivery="a-delivery", installation=7, repo=Repo("example/berth"), number=3, action=action, pull=pull
     )
