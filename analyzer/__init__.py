@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from analyzer.around import wanted
-    from analyzer.findings import analyze
+    from analyzer.findings import accepting, analyze
     from analyzer.table import scan
 
-__all__ = ["analyze", "scan", "wanted"]
+__all__ = ["accepting", "analyze", "scan", "wanted"]
 
-_HOMES = {"analyze": "findings", "scan": "table", "wanted": "around"}
+_HOMES = {"accepting": "findings", "analyze": "findings", "scan": "table", "wanted": "around"}
 
 
 def __getattr__(name: str) -> object:

@@ -1,12 +1,13 @@
 """What changes on the target between two revisions: every rule over every package that differs, as the project wants it."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from analyzer import reading, suppress
 from analyzer.diff import Diff, PackageChange, compare
 from analyzer.files import custom_tags
 from analyzer.model import (
+    Accepted,
     Analysis,
     Around,
     Finding,
@@ -51,7 +52,7 @@ def analyze(base: Snapshot, head: Snapshot, options: Options | None = None, arou
         replace(f, message=in_words_of(options, f.message, f.symbol), before=_before(f, diff)) for f in found.values()
     ]
     settled = suppress.settle(spoken, diff, options.policy)
-    findings = tuple(sorted(settled, key=lambda f: (_ORDER[f.level], not f.gap, f.path, f.line, f.rule)))
+    findings = _sorted(settled)
     return Analysis(
         base.rev,
         head.rev,
@@ -62,6 +63,28 @@ def analyze(base: Snapshot, head: Snapshot, options: Options | None = None, arou
         tuple(sorted({*_unreadable(base, head, options), *(around.unreadable if around else ())})),
         options,
     )
+
+
+def accepting(analysis: Analysis, accepted: Mapping[str, Accepted]) -> Analysis:
+    """An analysis some of whose findings people accept.
+
+    Args:
+        analysis: what was found.
+        accepted: by fingerprint. What is no loss, or is accepted already, stays as it is.
+
+    Returns:
+        The same with these findings as notes, and the verdict of what is left.
+    """
+    findings = _sorted(
+        suppress.accepted(f, accepted[f.fingerprint]) if suppress.acceptable(f) and f.fingerprint in accepted else f
+        for f in analysis.findings
+    )
+    return replace(analysis, findings=findings, verdict=_verdict(findings))
+
+
+def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Worst first."""
+    return tuple(sorted(findings, key=lambda f: (_ORDER[f.level], not f.gap, f.path, f.line, f.rule)))
 
 
 def _unreadable(base: Snapshot, head: Snapshot, options: Options) -> set[Unreadable]:

@@ -255,6 +255,11 @@ def _names(entry: Acceptance, finding: Finding) -> bool:
     return entry.name == (finding.symbol or finding.path.rpartition("/")[2])
 
 
+def acceptable(finding: Finding) -> bool:
+    """Whether there is something to accept: a loss, and no word on what accepts others."""
+    return finding.level in {Level.REGRESSION, Level.WARNING} and finding.rule not in PAGES
+
+
 def accepted(finding: Finding, by: Accepted) -> Finding:
     """A finding as the note that it becomes when it is accepted. Names and reasons are plain text, as messages are."""
     how = f" by {by.who}" if by.who else " in this very change" * by.new

@@ -61,6 +61,15 @@ class Annotation:
 
 
 @dataclass(frozen=True, slots=True)
+class Action:
+    """A button of the check run, as the Checks API takes it: at most 20, 40 and 20 characters."""
+
+    label: str
+    description: str
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """The completed check run: what is to be shown on the head commit."""
 
@@ -69,6 +78,7 @@ class Check:
     summary: str
     text: str
     annotations: tuple[Annotation, ...] = ()
+    actions: tuple[Action, ...] = ()
 
 
 def check_run(page: Page) -> Check:
@@ -129,8 +139,6 @@ def _mistakes(page: Page, most: int) -> Iterable[str]:
 def _text(page: Page) -> str:
     """All findings, as many of them as the budget takes."""
     total = min(len(page.analysis.findings), BUDGET // LEAST)
-    if not total:
-        return ""
     most = bisect_right(range(total + 1), BUDGET, key=lambda most: len(text_of(page, _findings, most).encode())) - 1
     return text_of(page, _findings, max(0, most))
 
@@ -156,6 +164,7 @@ def _findings(page: Page, most: int) -> Iterable[str]:
             yield from how_to_accept(kept, page)
     if most < len(page.analysis.findings):
         yield f"{len(page.analysis.findings) - most} more: run `winparity diff` to see all."
+    yield from (*page.said.explained, *page.said.rest)
 
 
 def _annotations(page: Page) -> Iterable[Annotation]:

@@ -5,12 +5,12 @@ import time
 from dataclasses import replace
 from typing import get_args
 
-from bot import report, shadow
+from bot import answers, report, shadow
 from bot.analysis import Found, LimitError, NoSettingsError, Task
 from bot.check import CHECK_NAME
 from bot.codeowners import chosen
 from bot.config import Comment, Settings
-from bot.events import GroupEvent, PullEvent, SuiteEvent, about, again
+from bot.events import GroupEvent, PullEvent, SuiteEvent, about, again, pull_subject
 from bot.github import BROKEN_WAIT, BusyError, Installation, RefusedError
 from bot.ids import Repo, Sha
 from bot.labels import label, labels
@@ -21,6 +21,7 @@ from bot.pull import Pull
 from bot.queue import Hold, SupersededError
 from bot.report import Report
 from bot.source import MovedError, SourceError, UnreachableError
+from bot.talk import Talk
 
 # How often a pull request may change under our hands until the events of these changes are left to answer it.
 TRIES = 3
@@ -61,10 +62,19 @@ async def check_pull(line: Line, event: PullEvent, hold: Hold) -> str:
 
 
 async def _check(line: Line, github: Installation, event: PullEvent, pull: Pull, hold: Hold) -> str:
-    base = await github.merge_base(pull.base, pull.head)
-    compared = await _compare(line, github, base, pull.head, event.number, private=pull.private)
-    found = compared if isinstance(compared, Found) else None
-    wanted = compared if isinstance(compared, Report) else _report(compared, line.settings, github.repo, pull)
+    talk = await line.jobs.talk(event.subject)
+    found: Found | None = None
+    if talk.ignored is not None:
+        wanted = answers.ignored(talk, talk.ignored)
+    else:
+        outcome = await compared(line, github, pull)
+        if isinstance(outcome, Found):
+            found = replace(outcome, analysis=talk.settled(outcome.analysis))
+            wanted = _report(found, line.settings, github.repo, pull, talk)
+        else:
+            wanted = outcome
+    if pull.locked:
+        wanted = replace(wanted, comment=None, resolved=None)
     if await shadow.is_on(line, github.repo, found.config if found else None):
         return await _record(line, event, pull, wanted, found)
     published = await _publish(line, event, pull, wanted, hold, found=found)
@@ -79,6 +89,17 @@ async def _record(line: Line, event: PullEvent, pull: Pull, wanted: Report, foun
     told = chosen(found.owners, pull.author) if found and wanted.comment is not None else ()
     await shadow.record(line, event, pull, wanted, analysis, labels=names, owners=told)
     return "recorded, in shadow mode"
+
+
+async def compared(line: Line, github: Installation, pull: Pull) -> Found | Report:
+    """What a pull request changes, whatever people said of it; where git cannot give it, what to show instead.
+
+    Raises:
+        BusyError, RefusedError: GitHub cannot be asked now, or will not do it.
+        MovedError: the pull request has another head by now.
+    """
+    base = await github.merge_base(pull.base, pull.head)
+    return await _compare(line, github, base, pull.head, pull.number, private=pull.private)
 
 
 async def _compare(
@@ -99,21 +120,30 @@ async def _compare(
         return report.not_checked(str(error))
 
 
-def _report(found: Found, settings: Settings, repo: Repo, pull: Pull) -> Report:
-    comment = mode(found, settings.comment, pull)
+def _report(found: Found, settings: Settings, repo: Repo, pull: Pull, talk: Talk) -> Report:
+    analysis = found.analysis
     wanted = report.render(
-        found.analysis, repo, comment=comment, web=settings.git_url, config=found.config, edited=found.edited
+        analysis,
+        repo,
+        comment=mode(found, settings.comment, pull, called=talk.called),
+        web=settings.git_url,
+        config=found.config,
+        edited=found.edited,
+        said=answers.said(talk, analysis, repo, settings.git_url),
     )
-    return replace(wanted, comment=None, resolved=None) if pull.locked else wanted
+    return replace(wanted, check=replace(wanted.check, actions=answers.buttons(analysis)))
 
 
-def mode(found: Found, default: Comment, pull: Pull) -> Comment:
+def mode(found: Found, default: Comment, pull: Pull, *, called: bool = False) -> Comment:
     """When to comment: as the repository wants it, and no louder than it wants for a draft or an app's pull request.
 
-    Without a changed Go file there is nothing to tell, and where the conversation is locked nobody may write.
+    Without a changed Go file there is nothing to tell, and where the conversation is locked nobody may write. Somebody
+    who asks there is answered, unless the repository wants no comment at all.
     """
     config = found.config
     limits: list[Comment] = [config.comment or default]
+    if called and limits != ["never"] and not pull.locked:
+        return "always"
     if pull.draft:
         limits.append(config.drafts)
     if pull.by_bot:
@@ -142,10 +172,11 @@ async def _publish(
                 raise _ChangedError
             fresh = True
 
+    check = replace(wanted.check, actions=wanted.check.actions or (answers.RECOMPUTE,))
     known = not await line.jobs.first_time(event, pull.head)
     what = About(about(event.number), pull.head, known=known, again=hold.again)
     told = Owners(line.jobs, event, chosen(found.owners, pull.author)) if found and found.config.owners else None
-    published = await publish(github, event.number, what, wanted, may_write, owners=told)
+    published = await publish(github, event.number, what, replace(wanted, check=check), may_write, owners=told)
     if found and found.config.labels:
         await label(github, line.jobs, event, pull, found.analysis, may_write=may_write)
     return published
@@ -170,21 +201,31 @@ async def check_group(line: Line, event: GroupEvent, hold: Hold) -> str:
     """
     github = line.github.installation(event.installation, event.repo)
     try:
-        found = await _compare(line, github, event.base, event.head, event.number, private=event.private)
+        shown = await _shown_of_group(line, github, event)
     except MovedError as reason:
         raise SupersededError(str(reason)) from None
-    if await shadow.is_on(line, github.repo, found.config if isinstance(found, Found) else None):
+    if shown is None:
         return "nothing is written, in shadow mode"
-    if isinstance(found, Found):
-        shown = report.render(
-            found.analysis, github.repo, comment="never", web=line.settings.git_url, config=found.config
-        )
-    else:
-        shown = found
     known = not await line.jobs.first_time(event, event.head)
     what = About(about(event.number, event.base), event.head, known=known, again=hold.again)
     published = await publish(github, 0, what, replace(shown, comment=None, resolved=None), hold.check)
     return f"check run {published.check}"
+
+
+async def _shown_of_group(line: Line, github: Installation, event: GroupEvent) -> Report | None:
+    """What people said in the pull request counts in the queue. None where nothing may be written."""
+    talk = await line.jobs.talk(pull_subject(event.repo, event.number)) if event.number else Talk()
+    found: Found | Report | None = None
+    if talk.ignored is None:
+        found = await _compare(line, github, event.base, event.head, event.number, private=event.private)
+    if await shadow.is_on(line, github.repo, found.config if isinstance(found, Found) else None):
+        return None
+    if talk.ignored is not None:
+        return answers.ignored(talk, talk.ignored)
+    if not isinstance(found, Found):
+        return found
+    analysis = talk.settled(found.analysis)
+    return report.render(analysis, github.repo, comment="never", web=line.settings.git_url, config=found.config)
 
 
 async def check_suite(line: Line, event: SuiteEvent) -> str:

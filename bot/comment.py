@@ -68,6 +68,7 @@ def _news(page: Page, most: int) -> Iterable[str]:
     yield from _details(title, found.quiet, page, most, advice=False)
     title = f"{len(found.accepting)} on comments and entries that accept findings"
     yield from _details(title, found.accepting, page, most, advice=True)
+    yield from (*page.said.explained, *page.said.rest)
     yield footer(page, *[page.full_report] * page.by_app)
 
 
@@ -94,4 +95,5 @@ def _no_news(page: Page, most: int) -> Iterable[str]:
     if left := len([*found.losses, *found.quiet, *found.accepting]):
         yield f"{left} finding{'s' * (left != 1)} left: see {page.full_report}."
     yield from unread(analysis, most)
+    yield from (*page.said.explained, *page.said.rest)
     yield footer(page, *[page.full_report] * page.by_app)

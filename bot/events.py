@@ -38,6 +38,11 @@ class Event(msgspec.Struct, frozen=True, tag_field="kind", kw_only=True):
         return ""
 
 
+def pull_subject(repo: Repo, number: int) -> str:
+    """``owner/name#12``: a pull request's events, and what people say in it."""
+    return f"{repo}#{number}"
+
+
 class PullEvent(Event, frozen=True, tag="pull"):
     """A pull request may show something else now.
 
@@ -58,7 +63,7 @@ class PullEvent(Event, frozen=True, tag="pull"):
     @property
     def subject(self) -> str:
         """``owner/name#12``."""
-        return f"{self.repo}#{self.number}"
+        return pull_subject(self.repo, self.number)
 
 
 class GroupEvent(Event, frozen=True, tag="group"):
@@ -130,6 +135,7 @@ class CommandEvent(Event, frozen=True, tag="command"):
         user: who; what they may do is to be asked.
         lines: what, without the name that we are called by.
         comment: the id of the comment; 0 for a button.
+        run: what the button's check run calls itself; "" for a comment.
     """
 
     repo: Repo
@@ -137,6 +143,7 @@ class CommandEvent(Event, frozen=True, tag="command"):
     user: Login
     lines: tuple[str, ...]
     comment: int = 0
+    run: str = ""
 
 
 class GoneEvent(Event, frozen=True, tag="gone"):

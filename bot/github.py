@@ -7,7 +7,7 @@ import http
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -21,10 +21,11 @@ from yarl import URL
 
 from bot.check import Annotation, Check
 from bot.config import Settings
-from bot.ids import Repo, Sha
+from bot.ids import Login, Repo, Sha
 from bot.pull import Pull, RawPull
 
 _T = TypeVar("_T")
+Reaction = Literal["+1", "-1", "confused"]
 
 USER_AGENT = "winparity"
 API_VERSION = "2022-11-28"
@@ -104,6 +105,10 @@ class _Compare(msgspec.Struct):
 
 class _Id(msgspec.Struct):
     id: int
+
+
+class _Permission(msgspec.Struct):
+    permission: str
 
 
 class _TokenAnswer(msgspec.Struct):
@@ -427,6 +432,20 @@ class Installation:
             if error.status != http.HTTPStatus.NOT_FOUND:
                 raise
 
+    async def may_write(self, user: Login) -> bool:
+        """Whether somebody may write to the repository. GitHub counts those who maintain it among them."""
+        try:
+            answer = await self._get(f"/repos/{self.repo}/collaborators/{quote(user, safe='')}/permission")
+        except RefusedError as error:
+            if error.status != http.HTTPStatus.NOT_FOUND:
+                raise
+            return False
+        return msgspec.convert(answer, _Permission).permission in {"admin", "write"}
+
+    async def react(self, comment: int, content: Reaction) -> None:
+        """React to a comment. A reaction that is there already stays as it is."""
+        await self._write("POST", f"/repos/{self.repo}/issues/comments/{comment}/reactions", {"content": content})
+
     async def check_runs(self, head: Sha, name: str) -> list[CheckRun]:
         """Our check runs of a name on a commit."""
         query = f"check_name={name}&app_id={self.app_id}&filter=all&per_page={PER_PAGE}"
@@ -454,13 +473,14 @@ class Installation:
         """
         run = {"name": name, "head_sha": head, "external_id": external_id, "output": _output(check, annotations)}
         url = f"/repos/{self.repo}/check-runs"
-        return msgspec.convert(await self._write("POST", url, {**run, **_state(check, completed)}), CheckRun)
+        body = {**run, **_state(check, completed), **_actions(check)}
+        return msgspec.convert(await self._write("POST", url, body), CheckRun)
 
     async def add_annotations(
         self, run: int, check: Check, annotations: tuple[Annotation, ...], *, completed: bool
     ) -> None:
         """Append at most 50 annotations to a check run, and complete it with the last."""
-        change = {"output": _output(check, annotations), **_state(check, completed)}
+        change = {"output": _output(check, annotations), **_state(check, completed), **_actions(check)}
         await self._write("PATCH", f"/repos/{self.repo}/check-runs/{run}", change)
 
     async def _get(self, url: str) -> Any:
@@ -524,6 +544,10 @@ class Installation:
 
 def _state(check: Check, completed: bool) -> dict[str, str]:  # noqa: FBT001 - passed on from a named argument
     return {"status": "completed", "conclusion": check.conclusion} if completed else {"status": "in_progress"}
+
+
+def _actions(check: Check) -> dict[str, Any]:
+    return {"actions": [asdict(action) for action in check.actions]} if check.actions else {}
 
 
 def _output(check: Check, annotations: tuple[Annotation, ...]) -> dict[str, Any]:

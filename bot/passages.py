@@ -26,6 +26,19 @@ _COUNTERPARTS = {"vendor-drift": "in the vendored package"}
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What is shown because somebody asked: paragraphs of Markdown, all together far less than the budget.
+
+    Attributes:
+        explained: on findings; the check run has it, too.
+        rest: for the conversation; the check run has it only where there is no comment.
+    """
+
+    explained: tuple[str, ...] = ()
+    rest: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """What a text is about, and where its links go.
 
@@ -37,6 +50,7 @@ class Page:
         config: the repository's settings, as the base has them.
         edited: what is wrong with the settings that the pull request brings.
         ids: how commands call the findings, by fingerprint.
+        said: what somebody asked for.
         links: those of the text so far.
     """
 
@@ -47,6 +61,7 @@ class Page:
     config: RepoConfig = field(default_factory=RepoConfig)
     edited: Sequence[Problem] = ()
     ids: Mapping[str, str] = field(default_factory=dict)
+    said: Said = field(default_factory=Said)
     links: Links = field(default_factory=Links)
 
     @property

@@ -19,19 +19,21 @@ Events without a subject each count, and are jobs without a lock.
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError
 from saq import Job
 from saq.queue.redis import RedisQueue
 
 from bot.events import AnyEvent, GroupEvent, PullEvent, decode, encode
-from bot.ids import Repo
+from bot.ids import Login, Repo
 from bot.inbox import PENDING, Inbox, Waiting, flight
+from bot.talk import Talk, decode_talk, encode_talk
 
 QUEUE = "winparity"
 TRIES = "wp:tries"
@@ -68,6 +70,13 @@ SAID_TTL = 400 * 24 * 3600
 
 # What is kept of events that were given up: how many, and characters of the reason.
 MAX_BURIED, MAX_WHY = 1_000, 300
+
+# What people said counts as long as anybody may come back to the pull request.
+TALK_TTL = 365 * 24 * 3600
+# Comments and buttons of one person, and of all, that are taken in one pull request within an hour of the clock. A
+# stranger's costs two reads and a write, and must not take the maintainers' place.
+HOUR = 3600
+MAX_TOLD_BY_ONE, MAX_TOLD = 10, 30
 
 # A lock's value is its owner and then its run, which has a fixed length.
 RUN_BYTES = 8
@@ -381,6 +390,39 @@ class Jobs:
             pipe.expire(heads, ASKED_TTL)
             added, _ = await pipe.execute()
         return bool(added)
+
+    async def talk(self, subject: str) -> Talk:
+        """What people have told us in a pull request."""
+        return decode_talk(await self.redis.getex(_key(subject, "talk"), ex=TALK_TTL))
+
+    async def change_talk(self, subject: str, change: Callable[[Talk], Talk]) -> Talk:
+        """Change what people have told us, all at once; the change is made anew if another one comes between."""
+        key = _key(subject, "talk")
+
+        async def once(pipe: Pipeline) -> Talk:
+            talk = change(decode_talk(await pipe.get(key)))
+            pipe.multi()  # type: ignore[no-untyped-call] # redis-py says nothing of it
+            pipe.set(key, encode_talk(talk), ex=TALK_TTL)
+            return talk
+
+        talk: Talk = await self.redis.transaction(once, key, value_from_callable=True)
+        return talk
+
+    async def admit(self, subject: str, user: Login, command: str) -> bool:
+        """Whether a comment or button is one of so many of the hour. One that is asked for again counts once."""
+        hour = int(time.time()) // HOUR
+        for whose, most in ((f"told:{user.lower()}:{hour}", MAX_TOLD_BY_ONE), (f"told:{hour}", MAX_TOLD)):
+            told = _key(subject, whose)
+            async with self.redis.pipeline(transaction=True) as pipe:
+                pipe.sadd(told, command)
+                pipe.scard(told)
+                pipe.expire(told, HOUR)
+                added, count, _ = await pipe.execute()
+            if count > most:
+                if added:
+                    await self.redis.srem(told, command)
+                return False
+        return True
 
     @staticmethod
     async def _beat(hold: Hold, job: Job, over: asyncio.Event) -> None:

@@ -1,7 +1,7 @@
 """What a pull request should show for an analysis: values in, values out. publish.py makes GitHub show it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analyzer.model import Analysis
 from bot.check import Check, check_run
@@ -11,7 +11,7 @@ from bot.config import Comment
 from bot.finding_ids import short_ids
 from bot.ids import Repo
 from bot.markdown import code, plain
-from bot.passages import Page
+from bot.passages import Page, Said
 from bot.repo_config import Problem, RepoConfig
 
 
@@ -39,6 +39,7 @@ def render(
     config: RepoConfig | None = None,
     edited: Sequence[Problem] = (),
     by_app: bool = True,
+    said: Said | None = None,
 ) -> Report:
     """What a pull request should show.
 
@@ -50,10 +51,13 @@ def render(
         config: the repository's settings, as the base has them.
         edited: what is wrong with the settings that the pull request brings.
         by_app: whether the app shows it: only then there is a check run, and somebody answers commands.
+        said: what somebody asked for.
     """
-    page = Page(analysis, repo, web.rstrip("/"), by_app, config or RepoConfig(), edited, short_ids(analysis.findings))
+    ids, asked = short_ids(analysis.findings), said or Said()
+    page = Page(analysis, repo, web.rstrip("/"), by_app, config or RepoConfig(), edited, ids, asked)
     body = comment_of(page) if speaks(analysis, comment) else None
-    return Report(body, resolved(page), check_run(page))
+    in_check = replace(asked, rest=()) if body else asked
+    return Report(body, resolved(page), check_run(replace(page, said=in_check)))
 
 
 def internal_error(delivery: str) -> Report:

@@ -114,6 +114,7 @@ class _GroupPayload(_Payload, kw_only=True):
 
 class _Issue(msgspec.Struct):
     number: Number
+    state: str = "open"
     pull_request: Any = None
 
 
@@ -224,6 +225,7 @@ def _check_run(payload: _RunPayload, delivery: str, installation: int) -> PullEv
             number=number,
             user=Login(payload.sender.login),
             lines=(button.identifier[:MAX_COMMAND],),
+            run=run.external_id or "",
         )
     if payload.action != "rerequested":
         return None
@@ -254,9 +256,14 @@ def _merge_group(payload: _GroupPayload, delivery: str, installation: int) -> Gr
 
 
 def _issue_comment(payload: _CommentPayload, delivery: str, installation: int) -> CommandEvent | None:
-    """What somebody says to us. Apps are not listened to: two that answer each other never end."""
+    """What somebody says to us. Apps are not listened to: two that answer each other never end.
+
+    A pull request that is closed shows what it showed.
+    """
     user, issue = payload.comment.user, payload.issue
-    if payload.action != "created" or issue.pull_request is None or user is None or user.type == "Bot":
+    if payload.action != "created" or issue.pull_request is None or issue.state == "closed":
+        return None
+    if user is None or user.type == "Bot":
         return None
     lines = commands(payload.comment.body or "")
     if not lines:

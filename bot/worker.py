@@ -12,10 +12,10 @@ import structlog
 from saq import Job, Worker
 from saq.types import PartialTimersDict
 
-from bot import checking
+from bot import checking, commands
 from bot.analysis import Analyst
 from bot.config import Settings
-from bot.events import AnyEvent, GroupEvent, PullEvent, SuiteEvent, decode
+from bot.events import AnyEvent, CommandEvent, GroupEvent, PullEvent, SuiteEvent, decode
 from bot.github import TIMEOUT, BusyError, GitHub, RefusedError
 from bot.line import Line
 from bot.org_config import OrgConfigs
@@ -189,5 +189,7 @@ async def _do(line: Line, event: AnyEvent, hold: Hold | None) -> str:
             return await checking.check_group(line, event, hold)
         case SuiteEvent(), _:
             return await checking.check_suite(line, event)
+        case CommandEvent(), _:
+            return await commands.obey(line, event)
         case _:
             return "nothing to do"

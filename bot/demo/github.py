@@ -70,6 +70,8 @@ class RepositoryState:
     pulls: dict[int, PullState] = field(default_factory=dict)
     comments: list[Json] = field(default_factory=list)
     check_runs: list[Json] = field(default_factory=list)
+    permissions: dict[str, str] = field(default_factory=dict)
+    reactions: list[Json] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -295,6 +297,8 @@ class StandIn:
             web.post(repo + "/issues/{number}/comments", self._create_comment),
             web.patch(repo + "/issues/comments/{comment}", self._edit_comment),
             web.delete(repo + "/issues/comments/{comment}", self._delete_comment),
+            web.post(repo + "/issues/comments/{comment}/reactions", self._react),
+            web.get(repo + "/collaborators/{user}/permission", self._permission),
             web.post(repo + "/issues/{number}/labels", self._add_labels),
             web.delete(repo + "/issues/{number}/labels/{label}", self._remove_label),
             web.get(repo + "/commits/{sha}/check-runs", self._list_check_runs),
@@ -531,13 +535,13 @@ class StandIn:
         """A comment as the API shows it."""
         return {name: value for name, value in comment.items() if name != "number"}
 
-    def add_comment(self, name: str, number: int, body: str, app: int | None = None) -> Json:
+    def add_comment(self, name: str, number: int, body: str, app: int | None = None, user: str = "octocat") -> Json:
         """A comment, by an app or by a person."""
         comment = {
             "id": next(self._ids),
             "number": number,
             "body": body,
-            "user": {"login": "winparity[bot]" if app else "octocat"},
+            "user": {"login": "winparity[bot]" if app else user},
             "performed_via_github_app": {"id": app} if app else None,
         }
         self.repositories[name.lower()].comments.append(comment)
@@ -580,6 +584,26 @@ class StandIn:
         pull.labels = [known for known in pull.labels if known.lower() != label]
         return web.json_response([{"name": known} for known in pull.labels])
 
+    async def _react(self, request: web.Request) -> web.Response:
+        """One reaction of a kind is all that an account has on a comment."""
+        repo, comment = self._comment(request)
+        wanted = {"comment": comment["id"], "content": (await request.json())["content"]}
+        known = next((r for r in repo.reactions if wanted.items() <= r.items()), None)
+        if known is None:
+            repo.reactions.append({"id": next(self._ids), **wanted})
+        shown = {name: value for name, value in (known or repo.reactions[-1]).items() if name != "comment"}
+        return web.json_response(shown, status=201 if known is None else 200)
+
+    async def _permission(self, request: web.Request) -> web.Response:
+        """What a collaborator may do; anybody may read a public repository, and who is no account is not found."""
+        repo = self._authorised(request, "metadata")
+        user = request.match_info["user"]
+        permission = repo.permissions.get(user.lower(), "read")
+        if permission == "none":
+            raise web.HTTPNotFound(reason=f"{user} is not a user")
+        legacy = {"maintain": "write", "triage": "read"}.get(permission, permission)
+        return _with_etag(request, {"permission": legacy, "role_name": permission})
+
     async def _list_check_runs(self, request: web.Request) -> web.Response:
         repo = self._authorised(request, "checks")
         name, app = request.query.get("check_name"), request.query.get("app_id")
@@ -596,7 +620,7 @@ class StandIn:
         """A check run as the API shows it: its annotations are counted."""
         output = {name: run.get("output", {}).get(name) for name in ("title", "summary", "text")}
         counted = {**output, "annotations_count": len(run["annotations"]), "annotations_url": f"{self.url}/annotations"}
-        shown = {name: value for name, value in run.items() if name != "annotations"}
+        shown = {name: value for name, value in run.items() if name not in {"annotations", "actions"}}
         return {**shown, "html_url": f"{self.git_url}/runs/{run['id']}", "output": counted}
 
     def add_check_run(self, name: str, run: Json, app: int) -> Json:

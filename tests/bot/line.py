@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.comment import MARKER
 from bot.config import Settings
 from bot.demo.github import PullState, RepositoryState, StandIn
 from bot.demo.sample import commit, git
@@ -101,6 +102,27 @@ class Line:
         assert await self.github.deliver(f"{self.web}/webhook", event, payload) == 202
         await self.quiet()
 
+    async def say(self, pull: PullState, words: str, user: str = "octocat", delivery: str = "") -> dict[str, Any]:
+        """A new comment, from its writing to the end of all work."""
+        comment = self.github.add_comment(NAME, pull.number, words, user=user)
+        await self.tell_said(pull, comment, delivery)
+        return comment
+
+    async def tell_said(self, pull: PullState, said: dict[str, Any], delivery: str = "", **changes: Any) -> int:
+        """The event of a comment, to the end of all work. Returns the answer's status."""
+        issue = {"number": pull.number, "state": pull.state, "pull_request": {"url": self.github.url}}
+        shown = {name: value for name, value in said.items() if name != "number"}
+        fields = {"action": "created", "issue": issue, "comment": shown} | changes
+        payload = self.github.event(NAME, sender=said["user"]["login"], **fields)
+        status = await self.github.deliver(f"{self.web}/webhook", "issue_comment", payload, delivery)
+        await self.quiet()
+        return status
+
+    async def press(self, button: str, run: dict[str, Any], user: str = "octocat") -> None:
+        """A button of a check run, to the end of all work."""
+        asked = {"action": "requested_action", "requested_action": {"identifier": button}}
+        await self.tell("check_run", sender=user, check_run=run, **asked)
+
     async def quiet(self) -> None:
         redis = self.jobs.redis
         async with asyncio.timeout(PATIENCE):
@@ -119,6 +141,13 @@ class Line:
 
     def bodies(self, pull: PullState) -> list[str]:
         return [comment["body"] for comment in self.repository.comments if comment["number"] == pull.number]
+
+    def ours(self, pull: PullState) -> list[str]:
+        """Our comments."""
+        return [body for body in self.bodies(pull) if body.startswith(MARKER)]
+
+    def reactions(self, comment: dict[str, Any]) -> list[str]:
+        return [known["content"] for known in self.repository.reactions if known["comment"] == comment["id"]]
 
     def runs(self, head: str | None = None) -> list[dict[str, Any]]:
         return [run for run in self.repository.check_runs if head in {None, run["head_sha"]}]

@@ -75,6 +75,8 @@ USED = {
     "/repos/{owner}/{repo}/issues/comments/{comment_id}": ["patch", "delete"],
     "/repos/{owner}/{repo}/issues/{issue_number}/labels": ["post"],
     "/repos/{owner}/{repo}/issues/{issue_number}/labels/{name}": ["delete"],
+    "/repos/{owner}/{repo}/issues/comments/{comment_id}/reactions": ["post"],
+    "/repos/{owner}/{repo}/collaborators/{username}/permission": ["get"],
     "/repos/{owner}/{repo}/commits/{ref}/check-runs": ["get"],
     "/repos/{owner}/{repo}/check-runs": ["post"],
     "/repos/{owner}/{repo}/check-runs/{check_run_id}": ["patch"],
@@ -82,6 +84,7 @@ USED = {
 WEBHOOKS = [
     f"pull-request-{action}" for action in ("opened", "reopened", "synchronize", "ready-for-review", "edited", "closed")
 ]
+WEBHOOKS += ["issue-comment-created", "check-run-requested-action"]
 
 Json = dict[str, Any]
 

@@ -17,7 +17,7 @@ from aiohttp import web
 from bot.config import Secret, Settings
 from bot.demo.github import PullState, RepositoryState, StandIn
 from bot.github import DEFAULT_WAIT, MAX_WAIT, TOKEN_MARGIN, BusyError, GitHub, Installation, RefusedError
-from bot.ids import Repo
+from bot.ids import Login, Repo
 from tests.bot.conftest import APP_ID, INSTALLATION, Keys, Template
 
 TOKENS = f"POST /app/installations/{INSTALLATION}/access_tokens"
@@ -434,3 +434,43 @@ async def test_a_redirect_to_another_server_is_followed_without_the_token(
         standin.refuse_next("/comments", 302, {"Location": f"{url}/there"})
         assert await installation.comments(pull.number) == []
     assert brought == [None]
+
+
+# People.
+
+
+@pytest.mark.parametrize(
+    ("permission", "may"),
+    [("admin", True), ("maintain", True), ("write", True), ("triage", False), ("read", False), ("none", False)],
+)
+async def test_who_may_write(
+    repository: RepositoryState,
+    installation: Installation,
+    permission: str,
+    may: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    repository.permissions["somebody_corp"] = permission
+    assert await installation.may_write(Login("Somebody_corp")) is may
+
+
+async def test_a_name_is_quoted_in_a_path(standin: StandIn, installation: Installation) -> None:
+    assert not await installation.may_write(Login("renovate[bot]"))
+    assert standin.calls[-1].path.endswith("/collaborators/renovate[bot]/permission")
+
+
+async def test_a_permission_that_we_may_not_ask_for_is_no_permission_denied(
+    standin: StandIn, installation: Installation
+) -> None:
+    standin.refuse_next("collaborators", 403)
+    with pytest.raises(RefusedError):
+        await installation.may_write(Login("octocat"))
+
+
+async def test_a_reaction_is_there_once(
+    standin: StandIn, repository: RepositoryState, installation: Installation, pull: PullState
+) -> None:
+    comment = standin.add_comment(repository.name, pull.number, "x")
+    for _ in range(2):
+        await installation.react(comment["id"], "+1")
+    assert [known["content"] for known in repository.reactions] == ["+1"]
+    assert [call.status for call in standin.calls[-2:]] == [201, 200]

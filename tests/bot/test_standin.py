@@ -32,6 +32,7 @@ READ_BY_US = {
     ("/app/hook/deliveries", "get"): ["[].guid", "[].delivered_at", "[].status", "[].status_code", "[].event"],
     ("/repos/{owner}/{repo}/issues/{issue_number}/comments", "get"): ["[].id"],
     ("/repos/{owner}/{repo}/issues/{issue_number}/comments", "post"): ["id"],
+    ("/repos/{owner}/{repo}/collaborators/{username}/permission", "get"): ["permission"],
     ("/repos/{owner}/{repo}/commits/{ref}/check-runs", "get"): ["check_runs.[].id", "check_runs.[].status"],
     ("/repos/{owner}/{repo}/check-runs", "post"): ["id"],
 }
