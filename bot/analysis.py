@@ -48,7 +48,7 @@ class Found:
 
     Attributes:
         analysis: the findings.
-        config: the settings of the base.
+        config: the settings that count.
         edited: what is wrong with the settings that the change brings.
         go: a Go file differs.
     """
@@ -68,12 +68,14 @@ class Task:
         base: a commit.
         head: the commit that is compared with it.
         number: the pull request that the head may be fetched by; 0 when it is none's.
+        trusted: the head is a branch of the repository, and its settings are those that count.
     """
 
     repo: Repo
     base: Sha
     head: Sha
     number: int = 0
+    trusted: bool = False
 
 
 class Analyst:
@@ -169,7 +171,7 @@ def _compare(places: _Places, task: Task, token: str) -> Found:
     mirror = Mirror(Path(places.data_dir) / "mirrors", task.repo, places.git_url, token)
     mirror.fetch(task.base, task.head, task.number)
     before, after = (mirror.file(rev, repo_config.PATH, repo_config.MAX_BYTES) for rev in (task.base, task.head))
-    config = repo_config.read(before)
+    config = repo_config.read(after if task.trusted else before)
     edited = repo_config.read(after).problems if after != before else ()
     options = config.options(datetime.now(UTC).date(), _reader(places))
     snapshots = mirror.snapshots(task.base, task.head)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 from bot.ids import Repo
 
@@ -19,6 +20,8 @@ REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 _KEYS = ("WINPARITY_PRIVATE_KEY", "WINPARITY_PRIVATE_KEY_FILE")
 CREDENTIALS = ("WINPARITY_APP_ID", *_KEYS, "WINPARITY_WEBHOOK_SECRET")
 """What a registered app has; where none of it is set, there is an app to be set up."""
+# How an address for alerts begins that is told as Slack has it.
+SLACK = "slack+"
 
 
 class ConfigError(Exception):
@@ -84,6 +87,12 @@ SETTINGS = (
     Setting("WINPARITY_GITHUB_API_URL", "https://api.github.com", "GitHub's API; change it for GitHub Enterprise."),
     Setting("WINPARITY_GITHUB_URL", "https://github.com", "Where repositories are cloned from."),
     Setting("WINPARITY_WRITE_SPACING", "1.0", "Seconds between two writes to GitHub; GitHub asks for at least one."),
+    Setting(
+        "WINPARITY_ALERT_URLS",
+        "",
+        "Where regressions of default and release branches are posted, space separated; `slack+https://…` as Slack has it.",
+    ),
+    Setting("WINPARITY_ALERT_SECRET", "", "Signs what is posted there as X-Winparity-Signature-256, as GitHub signs."),
 )
 """Every variable that is read; a test compares the README with it."""
 
@@ -107,6 +116,8 @@ class Settings:
     api_url: str = "https://api.github.com"
     git_url: str = "https://github.com"
     write_spacing: float = 1.0
+    alert_urls: tuple[Secret, ...] = ()
+    alert_secret: Secret | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -138,6 +149,8 @@ class Settings:
             reader.url("WINPARITY_GITHUB_API_URL"),
             reader.url("WINPARITY_GITHUB_URL"),
             reader.number("WINPARITY_WRITE_SPACING", float, least=0),
+            reader.alert_urls(),
+            Secret(environ["WINPARITY_ALERT_SECRET"]) if environ.get("WINPARITY_ALERT_SECRET") else None,
         )
         if reader.problems:
             raise ConfigError("\n".join(reader.problems))
@@ -306,6 +319,17 @@ class _Reader:
         if not value.startswith(("https://", "http://")):
             self.problems.append(f"{name} is {value[:100]!r}; it must start with https://")
         return value
+
+    def alert_urls(self) -> tuple[Secret, ...]:
+        urls = self._environ.get("WINPARITY_ALERT_URLS", "").split()
+        for number, url in enumerate(urls, 1):
+            parts = urlsplit(url.removeprefix(SLACK))
+            if parts.scheme not in {"https", "http"} or not parts.hostname:
+                # Its path is a secret, so it is not repeated.
+                self.problems.append(
+                    f"WINPARITY_ALERT_URLS: entry {number} must start with https:// or {SLACK}https://"
+                )
+        return tuple(map(Secret, dict.fromkeys(urls)))
 
     def redis_url(self) -> Secret | None:
         value = self._environ.get("REDIS_URL")

@@ -12,12 +12,13 @@ import structlog
 from saq import Job, Worker
 from saq.types import PartialTimersDict
 
-from bot import checking
+from bot import alerts, checking, gone, outgoing
 from bot.analysis import Analyst
 from bot.config import Settings
-from bot.events import AnyEvent, GroupEvent, PullEvent, SuiteEvent, decode
+from bot.events import AlertEvent, AnyEvent, GoneEvent, GroupEvent, PullEvent, PushEvent, SuiteEvent, decode
 from bot.github import TIMEOUT, BusyError, GitHub, RefusedError
 from bot.line import Line
+from bot.outgoing import ReceiverError
 from bot.queue import SWEEP, Hold, Jobs, SupersededError, later
 
 # Seconds between looks for accepted events that are in no queue.
@@ -130,6 +131,12 @@ async def _attempt(line: Line, event: AnyEvent, hold: Hold | None, job: Job) -> 
         later(job, busy.until)
         log.warning("come back later", reason=str(busy))
         raise
+    except ReceiverError as error:
+        if job.attempts < job.retries:
+            log.warning("an alert is tried again", reason=str(error), attempt=job.attempts)
+            raise
+        done = f"given up: {error}"
+        log.error("an alert is given up", reason=str(error))  # noqa: TRY400 - not a bug
     except RefusedError as refusal:
         # No permission, or the repository is gone: trying again changes nothing.
         done = f"refused: {refusal}"
@@ -158,5 +165,11 @@ async def _do(line: Line, event: AnyEvent, hold: Hold | None) -> str:
             return await checking.check_group(line, event, hold)
         case SuiteEvent(), _:
             return await checking.check_suite(line, event)
+        case PushEvent(), Hold():
+            return await alerts.check_push(line, event, hold)
+        case AlertEvent(), _:
+            return await outgoing.send(line, event)
+        case GoneEvent(), _:
+            return await gone.forget(line, event)
         case _:
             return "nothing to do"

@@ -36,6 +36,8 @@ accept:
     issue: https://example.com/1
     expires: 2026-12-31
   - {symbol: "./volume/: Free", reason: not asked for}
+alerts: webhooks
+alert_branches: [main, release/*]
 """
 
 
@@ -62,6 +64,8 @@ def test_everything_is_taken() -> None:
             ),
             Acceptance("volume", "Free", (), "not asked for", PATH, 19),
         ),
+        "webhooks",
+        ("main", "release/*"),
     )
     options = config.options(date(2026, 1, 2))
     assert (options.target.goos, options.policy.today, options.policy.accept) == ("darwin", "2026-01-02", config.accept)
@@ -159,6 +163,10 @@ def test_the_example_in_the_readme_is_right() -> None:
         ("accept: [{symbol: a:B}]", False),
         ("accept: [{symbol: B, reason: x}]", False),
         ("rules: {stub-added: loud}", False),
+        ("alerts: loud", False),
+        ("alert_branches: main", False),
+        ("alert_branches: [[main]]", False),
+        ("alert_branches: ['']", False),
     ],
 )
 def test_the_schema_says_what_we_say(text: str, *, valid: bool) -> None:
