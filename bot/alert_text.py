@@ -10,7 +10,7 @@ from analyzer.model import Options, Platform
 from analyzer.names import in_words_of, platform_name
 from bot.docs import FIX, PAGES, section
 from bot.ids import Repo, Sha
-from bot.markdown import MAX_NAME, code, plain
+from bot.markdown import MAX_NAME, code, plain, unlinked
 from bot.passages import BUDGET
 from bot.regressions import MAX_OPEN, Regression, Resolved, State, mark
 from bot.repo_config import PATH
@@ -64,7 +64,7 @@ class About:
 
 def title(branch: str, target: str) -> str:
     """The issue's title, in which nothing is anybody else's text: a branch that could be more than a name is not named."""
-    where = branch if _HARMLESS.fullmatch(branch) else "a branch"
+    where = branch if _HARMLESS.fullmatch(branch) and unlinked(branch) == branch else "a branch"
     return f"{platform_name(Platform(target))} support regressed on {where}"
 
 

@@ -299,7 +299,7 @@ class StandIn:
                 web.post("/{owner}/{name}.git/git-upload-pack", self._git_upload_pack),
             ]
         )
-        app.add_routes(self.app.routes(self._page))
+        app.add_routes(self.app.routes(self.page))
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:

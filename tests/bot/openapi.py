@@ -68,7 +68,6 @@ USED = {
     "/app/hook/deliveries": ["get"],
     "/app/installations": ["get"],
     "/app/installations/{installation_id}/access_tokens": ["post"],
-    "/app": ["get"],
     "/repos/{owner}/{repo}/branches/{branch}": ["get"],
     "/repos/{owner}/{repo}/commits/{commit_sha}/pulls": ["get"],
     "/repos/{owner}/{repo}/issues": ["get", "post"],

@@ -1,25 +1,32 @@
 """A push that takes something from Windows users opens one issue, which follows what becomes of it."""
 
 import asyncio
+import base64
 import json
-from typing import Any
+import zlib
+from typing import Any, get_args
 
+import msgspec
 import pytest
 
+from bot import alert_text
+from bot.alert_text import About, Ending
 from bot.demo.sample import commit, git
-from bot.ids import Repo
+from bot.ids import Repo, Sha
 from bot.queue import HISTORY_KEPT
-from bot.regressions import MAX_OPEN, mark, recovered
+from bot.regressions import MAX_OPEN, Regression, Resolved, State, is_marked, mark, recovered
 from bot.webhook import is_release
 from tests.bot.conftest import NAME
+from tests.bot.injection import INJECTIONS
 from tests.bot.line import BASE, HARMLESS, LOST, LOST_MORE, REAL, STUB, Line, Tree
 from tests.bot.pushes import NOWHERE, grown, hear, move, push, tip, told
-from tests.bot.rendered import references, rendered, unbalanced
+from tests.bot.rendered import OURS, references, rendered
 
 SETTINGS = ".github/winparity.yml"
 PAD: Tree = {"pad/pad_linux.go": REAL.replace("vol", "pad"), "pad/pad_windows.go": REAL.replace("vol", "pad")}
 PAD_LOST: Tree = {**PAD, "pad/pad_windows.go": STUB.replace("vol", "pad")}
 BOTH: Tree = {**BASE, **PAD}
+BROKEN = (b"no zlib", zlib.compress(b"no json"), zlib.compress(b'{"open": [{"rule": 1}]}'), zlib.compress(b"[" * 10**7))
 
 
 def _issues(line: Line) -> list[dict[str, Any]]:
@@ -418,21 +425,58 @@ async def test_a_mistake_in_the_settings_closes_nothing(line: Line) -> None:
 # Limits, and hostile text.
 
 
-HOSTILE = "a`@octocat` [x](http:evil.example) <script> #1 |\u202e"
+def _state(text: str) -> State:
+    """All that an issue shows, with a text wherever a push can put one."""
+    before, after = Sha("b" * 40), Sha("a1" * 20)
+    regression = Regression(
+        "implementation-lost", text, text, f"x/{text}.go", 1, 2, "head", f"{text} is {text}", text, before, after
+    )
+    other = msgspec.structs.replace(regression, rule="undefined-on-windows", symbol="", message=text, rewritten=True)
+    gone = tuple(Resolved(regression, after, accepted) for accepted in (True, False))
+    return State(tip=after, issue=1, open=(regression, other), resolved=gone)
 
 
-async def test_nothing_in_a_push_becomes_markup_or_a_mention(line: Line) -> None:
-    path = f"x/{HOSTILE}/free_windows.go"
-    real = {f"x/{HOSTILE}/free_linux.go": REAL, path: REAL}
-    await push(line, {**BASE, **real})
-    await push(line, {**BASE, **real, path: STUB})
-    [issue] = _issues(line)
-    seen = rendered(issue["body"].partition("\n")[2])
-    assert references(seen.text.replace("://", "")) == []
-    assert unbalanced(seen.html) == []
-    assert not [tag for tag in seen.html if "script" in tag]
-    assert all(link.startswith(line.github.url) for link in seen.links)
-    assert "octocat" not in issue["title"]
+@pytest.mark.parametrize("ending", get_args(Ending))
+@pytest.mark.parametrize("text", INJECTIONS.values(), ids=INJECTIONS)
+def test_nothing_in_a_push_becomes_markup_or_a_mention(text: str, ending: Ending) -> None:
+    body = alert_text.body(_state(text), About(Repo(NAME), text, "https://github.com"), ending)
+    shown = rendered(body)
+    assert set(shown.tags) <= OURS
+    assert (shown.attributes, shown.unbalanced) == ([], [])
+    assert len(shown.comments) == 1
+    assert [link for link in shown.links if not link.startswith(f"https://github.com/{Repo(NAME)}/")] == []
+    assert references(shown.text) == []
+    assert all(c.isprintable() or c == "\n" for c in shown.shown)
+    assert len(body.encode()) < 65_536
+
+
+@pytest.mark.parametrize("text", INJECTIONS.values(), ids=INJECTIONS)
+def test_a_title_names_a_branch_only_if_it_is_but_a_name(text: str) -> None:
+    assert alert_text.title(text, "windows") == "Windows support regressed on a branch"
+    assert alert_text.title("release/1.2", "darwin") == "macOS support regressed on release/1.2"
+
+
+@pytest.mark.parametrize("text", INJECTIONS.values(), ids=INJECTIONS)
+def test_what_an_issue_holds_is_read_again(text: str) -> None:
+    state = _state(text)
+    found = recovered(mark(text, state))
+    assert (found.open, found.resolved) == (state.open, state.resolved)
+    assert is_marked(text, mark(text, state))
+    assert not is_marked("main", mark(text, state))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "<!-- winparity -->",
+        "<!-- winparity alert 0123456789abcdef -->",
+        "<!-- winparity alert 0123456789abcdef x= -->",
+    ]
+    + [f"<!-- winparity alert 0123456789abcdef {base64.b64encode(data).decode()} -->" for data in BROKEN],
+)
+def test_what_people_made_of_it_is_not_believed(body: str) -> None:
+    assert recovered(body) == State()
 
 
 async def test_a_branch_with_a_hostile_name_is_not_named_in_the_title(line: Line) -> None:
@@ -441,7 +485,7 @@ async def test_a_branch_with_a_hostile_name_is_not_named_in_the_title(line: Line
     await push(line, LOST, branch)
     [issue] = _issues(line)
     assert issue["title"] == "Windows support regressed on a branch"
-    assert references(rendered(issue["body"].partition("\n")[2]).text) == []
+    assert references(rendered(issue["body"]).text) == []
 
 
 async def test_a_push_that_loses_everything_fits_into_one_issue(line: Line) -> None:
