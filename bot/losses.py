@@ -89,7 +89,9 @@ def sorted_out(known: Iterable[Regression], compared: Compared, tip: Sha) -> tup
     for regression in known:
         found = compared.found.get(regression.before)
         analysis = found.analysis if found else None
-        if analysis is None or _is_unread(analysis, regression) or _is_there(analysis, regression):
+        if regression.before == tip:
+            gone.append(Resolved(regression, tip))
+        elif analysis is None or _is_unread(analysis, regression) or _is_there(analysis, regression):
             still.append(regression)
         else:
             accepted = any(f.accepted and f.fingerprint == regression.fingerprint for f in analysis.findings)

@@ -237,6 +237,14 @@ async def test_what_is_mended_closes_it(line: Line) -> None:
     assert line.repository.comments == []
 
 
+async def test_a_branch_that_is_set_back_has_all_that_it_had(line: Line) -> None:
+    first = tip(line)
+    lost = await push(line, LOST)
+    move(line, "main", first)
+    await hear(line, told("main", lost, first))
+    assert _states(line) == [("closed", "completed")]
+
+
 async def test_one_of_two_that_is_mended_is_struck(line: Line) -> None:
     await push(line, {**LOST, **PAD})
     await push(line, {**LOST, **PAD_LOST})
