@@ -52,7 +52,7 @@ class Found:
 
     Attributes:
         analysis: the findings.
-        config: the settings of the base.
+        config: the settings that count.
         edited: what is wrong with the settings that the change brings.
         go: a Go file differs.
         owners: of the files with a regression, by the base's CODEOWNERS, where the repository wants them told.
@@ -74,7 +74,8 @@ class Task:
         base: a commit.
         head: the commit that is compared with it.
         number: the pull request that the head may be fetched by; 0 when it is none's.
-        otherwise: the settings where the base has none; None when they are not known yet.
+        otherwise: the settings where there are none; None when they are not known yet.
+        trusted: the head is a branch of the repository, and its settings are those that count.
     """
 
     repo: Repo
@@ -82,6 +83,7 @@ class Task:
     head: Sha
     number: int = 0
     otherwise: RepoConfig | None = field(default_factory=RepoConfig)
+    trusted: bool = False
 
 
 class Analyst:
@@ -178,9 +180,10 @@ def _compare(places: _Places, task: Task, token: str) -> Found:
     mirror = Mirror(Path(places.data_dir) / "mirrors", task.repo, places.git_url, token)
     mirror.fetch(task.base, task.head, task.number)
     before, after = (mirror.file(rev, repo_config.PATH, repo_config.MAX_BYTES) for rev in (task.base, task.head))
-    if before is None and task.otherwise is None:
+    own = after if task.trusted else before
+    if own is None and task.otherwise is None:
         raise NoSettingsError
-    config = task.otherwise if before is None and task.otherwise is not None else repo_config.read(before)
+    config = task.otherwise if own is None and task.otherwise is not None else repo_config.read(own)
     edited = repo_config.read(after).problems if after != before else ()
     options = config.options(datetime.now(UTC).date(), _reader(places))
     snapshots = mirror.snapshots(task.base, task.head)

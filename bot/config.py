@@ -21,6 +21,8 @@ REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 _KEYS = ("WINPARITY_PRIVATE_KEY", "WINPARITY_PRIVATE_KEY_FILE")
 CREDENTIALS = ("WINPARITY_APP_ID", *_KEYS, "WINPARITY_WEBHOOK_SECRET")
 """What a registered app has; where none of it is set, there is an app to be set up."""
+# How an address for alerts begins that is told as Slack has it.
+SLACK = "slack+"
 
 
 class ConfigError(Exception):
@@ -95,6 +97,12 @@ SETTINGS = (
         "Repositories to look at without writing: `owner/name` or `owner/*`, with spaces between.",
     ),
     Setting("WINPARITY_WRITE_SPACING", "1.0", "Seconds between two writes to GitHub; GitHub asks for at least one."),
+    Setting(
+        "WINPARITY_ALERT_URLS",
+        "",
+        "Where regressions of default and release branches are posted, space separated; `slack+https://…` as Slack has it.",
+    ),
+    Setting("WINPARITY_ALERT_SECRET", "", "Signs what is posted there as X-Winparity-Signature-256, as GitHub signs."),
 )
 """Every variable that is read; a test compares the README with it."""
 
@@ -119,6 +127,8 @@ class Settings:
     git_url: str = "https://github.com"
     write_spacing: float = 1.0
     shadow: tuple[str, ...] = ()
+    alert_urls: tuple[Secret, ...] = ()
+    alert_secret: Secret | None = None
 
     def shadows(self, repo: Repo) -> bool:
         """Whether the operator wants a repository looked at, and nothing written there."""
@@ -155,6 +165,8 @@ class Settings:
             reader.url("WINPARITY_GITHUB_URL"),
             reader.number("WINPARITY_WRITE_SPACING", float, least=0),
             reader.repositories("WINPARITY_SHADOW"),
+            reader.alert_urls(),
+            Secret(environ["WINPARITY_ALERT_SECRET"]) if environ.get("WINPARITY_ALERT_SECRET") else None,
         )
         if reader.problems:
             raise ConfigError("\n".join(reader.problems))
@@ -406,6 +418,17 @@ class _Reader:
             except ValueError:
                 self.problems.append(f"{name} has {pattern[:100]!r}; each must be owner/name or owner/*")
         return tuple(patterns)
+
+    def alert_urls(self) -> tuple[Secret, ...]:
+        urls = self._environ.get("WINPARITY_ALERT_URLS", "").split()
+        for number, url in enumerate(urls, 1):
+            parts = urlsplit(url.removeprefix(SLACK))
+            if parts.scheme not in {"https", "http"} or not parts.hostname:
+                # Its path is a secret, so it is not repeated.
+                self.problems.append(
+                    f"WINPARITY_ALERT_URLS: entry {number} must start with https:// or {SLACK}https://"
+                )
+        return tuple(map(Secret, dict.fromkeys(urls)))
 
     def redis_url(self) -> Secret | None:
         value = self._environ.get("REDIS_URL")

@@ -1,11 +1,13 @@
 """What can happen, as values: what webhook.py makes of a delivery, and what the queue keeps."""
 
 import re
+from typing import Literal
 
 import msgspec
 
 from bot.ids import Login, Repo, Sha
 from bot.pull import Pull
+from bot.regressions import Regression
 
 EVENTS = ("check_run", "check_suite", "issue_comment", "merge_group", "pull_request", "push")
 """The webhook events that the app subscribes to; app.yml names the same. GitHub sends those of installations anyway."""
@@ -36,6 +38,11 @@ class Event(msgspec.Struct, frozen=True, tag_field="kind", kw_only=True):
     def subject(self) -> str:
         """What is worked on by one job at a time, so that one job answers all its events; empty when each counts."""
         return ""
+
+    @property
+    def lane(self) -> str:
+        """With which others it waits for its turn: those of its installation."""
+        return str(self.installation)
 
 
 def pull_subject(repo: Repo, number: int) -> str:
@@ -104,14 +111,15 @@ class SuiteEvent(Event, frozen=True, tag="suite"):
 
 
 class PushEvent(Event, frozen=True, tag="push"):
-    """A branch has a new tip.
+    """A default or release branch has a new tip, or is gone.
 
     Attributes:
         repo: the repository.
         branch: its name, without refs/heads/.
         before: the tip that was; None for a new branch.
-        after: the tip that is.
+        after: the tip that is; of a branch that is gone, the one that was.
         default: it is the repository's default branch.
+        private: the repository is not for everybody to see.
     """
 
     repo: Repo
@@ -119,6 +127,7 @@ class PushEvent(Event, frozen=True, tag="push"):
     before: Sha | None
     after: Sha
     default: bool
+    private: bool = False
 
     @property
     def subject(self) -> str:
@@ -156,7 +165,38 @@ class GoneEvent(Event, frozen=True, tag="gone"):
     repos: tuple[Repo, ...]
 
 
-AnyEvent = PullEvent | GroupEvent | SuiteEvent | PushEvent | CommandEvent | GoneEvent
+class AlertEvent(Event, frozen=True, tag="alert"):
+    """A receiver of the operator's is to be told. The delivery is our own id of it, the same at every attempt.
+
+    Attributes:
+        receiver: which one, as `bot.outgoing.receivers` calls it; its address is a secret and not stored.
+        repo: the repository.
+        branch: the branch.
+        action: what happened.
+        target: the GOOS that is judged.
+        tip: the branch's commit at which it was found.
+        time: when, in seconds since the epoch.
+        issue: the number of the issue about it; 0 when there is none.
+        regressions: which.
+    """
+
+    receiver: str
+    repo: Repo
+    branch: str
+    action: Literal["opened", "resolved"]
+    target: str
+    tip: Sha
+    time: int
+    issue: int
+    regressions: tuple[Regression, ...]
+
+    @property
+    def lane(self) -> str:
+        """A lane of its own: a receiver that is away for hours keeps no pull request waiting."""
+        return f"{self.installation}:alerts"
+
+
+AnyEvent = PullEvent | GroupEvent | SuiteEvent | PushEvent | CommandEvent | GoneEvent | AlertEvent
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
 _DECODER: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent, dec_hook=lambda kind, text: kind(text))
 

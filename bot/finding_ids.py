@@ -11,7 +11,12 @@ SHORTEST = 7
 
 def finding_id(finding: Finding) -> str:
     """All 64 digits of a finding's id. It is as stable as the fingerprint: it survives edits elsewhere."""
-    return hashlib.sha256(finding.fingerprint.encode()).hexdigest()
+    return id_of(finding.fingerprint)
+
+
+def id_of(fingerprint: str) -> str:
+    """The id of the findings with a fingerprint."""
+    return hashlib.sha256(fingerprint.encode()).hexdigest()
 
 
 def short_ids(findings: Iterable[Finding]) -> dict[str, str]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import aiohttp
@@ -26,6 +26,7 @@ from bot.pull import Pull, RawPull
 
 _T = TypeVar("_T")
 Reaction = Literal["+1", "-1", "confused"]
+_Door = TypeVar("_Door", bound="Installation")
 
 USER_AGENT = "winparity"
 API_VERSION = "2022-11-28"
@@ -34,7 +35,8 @@ JWT_BACKDATED = 60
 JWT_SECONDS = 540
 # An installation token lives an hour; one is not used in its last minutes, so that a job ends with what it began with.
 TOKEN_MARGIN = 600
-TOKEN_PERMISSIONS = {"contents": "read", "pull_requests": "write", "checks": "write"}
+Permissions = Mapping[str, str]
+TOKEN_PERMISSIONS: Permissions = {"contents": "read", "pull_requests": "write", "checks": "write"}
 MAX_TOKENS = 1000
 MAX_CACHED_ANSWERS = 500
 # Seconds for one answer, and how long to wait before a read is tried again after GitHub broke.
@@ -114,6 +116,13 @@ class _Permission(msgspec.Struct):
 class _TokenAnswer(msgspec.Struct):
     token: str
     expires_at: dt.datetime
+
+
+class _App(msgspec.Struct):
+    slug: str
+
+
+_TokenKey = tuple[int, Repo, frozenset[tuple[str, str]]]
 
 
 class Comment(msgspec.Struct, frozen=True):
@@ -207,24 +216,50 @@ class GitHub:
         self.session = session
         self.settings = settings
         self.requests = 0
-        self._tokens: TLRUCache[tuple[int, Repo], tuple[str, float]] = TLRUCache(
+        self._tokens: TLRUCache[_TokenKey, tuple[str, float]] = TLRUCache(
             MAX_TOKENS, ttu=lambda _key, value, _now: value[1], timer=time.time
         )
-        self._asking: dict[tuple[int, Repo], asyncio.Task[str]] = {}
+        self._asking: dict[_TokenKey, asyncio.Task[str]] = {}
         self._shared: LRUCache[int, _Shared] = LRUCache(MAX_TOKENS)
+        self._login = ""
 
     def installation(self, number: int, repo: Repo) -> "Installation":
         """The door to one repository of one installation."""
-        shared = self._shared.setdefault(number, _Shared(_Spacing(self.settings.write_spacing)))
-        held = [] if self._held is None and self.settings.shadows(repo) else self._held
-        return Installation(self, number, repo, shared, held)
+        return self.door(Installation, number, repo)
 
     def api(self, cache: MutableMapping[str, Any] | None = None) -> Api:
         """What sends requests and counts them."""
         return Api(self.session, self.settings.api_url, self, cache)
 
-    async def token(self, installation: int, repo: Repo) -> str:
-        """A token for one repository with no more than the permissions that we need.
+    def door(self, kind: type[_Door], number: int, repo: Repo) -> _Door:
+        """The same, for what needs other permissions or other requests."""
+        shared = self._shared.setdefault(number, _Shared(_Spacing(self.settings.write_spacing)))
+        held = [] if self._held is None and self.settings.shadows(repo) else self._held
+        return kind(self, number, repo, shared, held)
+
+    async def login(self) -> str:
+        """The account that the app writes as, which is asked for once.
+
+        Raises:
+            BusyError: GitHub cannot be asked now.
+            RefusedError: the app's key is not the right one.
+        """
+        if not self._login:
+            async with translated("GET /app"):
+                answer = await self.api().getitem("/app", jwt=self.app_jwt())
+                self._login = f"{msgspec.convert(answer, _App).slug}[bot]"
+        return self._login
+
+    def forget(self, repo: Repo) -> None:
+        """Drop all tokens for a repository, and all that was answered about it."""
+        for key in [key for key in self._tokens if key[1] == repo]:
+            self._tokens.pop(key, None)
+        for shared in self._shared.values():
+            for url in [url for url in shared.answers if f"/repos/{repo}/" in url]:
+                shared.answers.pop(url, None)
+
+    async def token(self, installation: int, repo: Repo, permissions: Permissions = TOKEN_PERMISSIONS) -> str:
+        """A token for one repository with no more than the permissions that are needed.
 
         Callers at the same time share one request.
 
@@ -232,28 +267,29 @@ class GitHub:
             BusyError: GitHub cannot be asked now.
             RefusedError: the app is not installed there (any more), or its key is not the right one.
         """
-        key = (installation, repo)
+        key = (installation, repo, frozenset(permissions.items()))
         known = self._tokens.get(key)
         if known is not None:
             return known[0]
         if key not in self._asking:
-            self._asking[key] = asyncio.create_task(self._new_token(installation, repo))
+            self._asking[key] = asyncio.create_task(self._new_token(key))
             self._asking[key].add_done_callback(lambda _: self._asking.pop(key, None))
         return await asyncio.shield(self._asking[key])
 
     def forget_token(self, installation: int, repo: Repo, token: str) -> None:
         """Drop a token that GitHub does not take any more, unless another one has replaced it already."""
-        known = self._tokens.get((installation, repo))
-        if known is not None and known[0] == token:
-            self._tokens.pop((installation, repo), None)
+        for key, known in [*self._tokens.items()]:
+            if key[:2] == (installation, repo) and known[0] == token:
+                self._tokens.pop(key, None)
 
-    async def _new_token(self, installation: int, repo: Repo) -> str:
-        asked = {"repositories": [repo.name], "permissions": TOKEN_PERMISSIONS}
+    async def _new_token(self, key: "_TokenKey") -> str:
+        installation, repo, permissions = key
+        asked = {"repositories": [repo.name], "permissions": dict(sorted(permissions))}
         url = f"/app/installations/{installation}/access_tokens"
         async with translated(f"a token for {repo}"):
             answer = await self.api().post(url, data=asked, jwt=self.app_jwt())
             token = msgspec.convert(answer, _TokenAnswer)
-        self._tokens[installation, repo] = (token.token, token.expires_at.timestamp() - TOKEN_MARGIN)
+        self._tokens[key] = (token.token, token.expires_at.timestamp() - TOKEN_MARGIN)
         return token.token
 
     def app_jwt(self) -> str:
@@ -354,7 +390,13 @@ def _seconds(header: str | None) -> float | None:
 
 
 class Installation:
-    """One repository, seen through one installation of the app."""
+    """One repository, seen through one installation of the app.
+
+    Attributes:
+        permissions: what its tokens may do.
+    """
+
+    permissions: ClassVar[Permissions] = TOKEN_PERMISSIONS
 
     def __init__(
         self, github: GitHub, number: int, repo: Repo, shared: _Shared, held: list[Write] | None = None
@@ -369,7 +411,7 @@ class Installation:
 
     async def token(self) -> str:
         """A token for git. It is opaque and secret."""
-        return await self._github.token(self.number, self.repo)
+        return await self._github.token(self.number, self.repo, self.permissions)
 
     async def pull(self, number: int) -> Pull:
         """A pull request as it is now."""

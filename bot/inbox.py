@@ -62,14 +62,14 @@ class FullError(Exception):
     """So much waits that nothing more is taken."""
 
 
-def lane(installation: int) -> str:
-    """The key of an installation's waiting events."""
-    return f"wp:lane:{installation}"
+def lane(name: str) -> str:
+    """The key of a lane's waiting events."""
+    return f"wp:lane:{name}"
 
 
-def flight(installation: int) -> str:
-    """The key of an installation's events that are jobs."""
-    return f"wp:flight:{installation}"
+def flight(name: str) -> str:
+    """The key of a lane's events that are jobs."""
+    return f"wp:flight:{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,24 +145,24 @@ class Inbox:
         return [decode(event) for event in found if event is not None]
 
     async def line_up(self, events: Iterable[AnyEvent]) -> list[AnyEvent]:
-        """Put events into their lanes. Returns those, of the same installations, whose turn it is to become jobs."""
-        by_installation: dict[int, dict[str, float]] = {}
+        """Put events into their lanes. Returns those, of the same lanes, whose turn it is to become jobs."""
+        lanes: dict[str, dict[str, float]] = {}
         for event in events:
-            by_installation.setdefault(event.installation, {})[event.delivery] = time.time()
+            lanes.setdefault(event.lane, {})[event.delivery] = time.time()
         ready: list[AnyEvent] = []
-        for installation, waiting in by_installation.items():
-            await self._redis.zadd(lane(installation), waiting, nx=True)
-            ready += await self.take_off(installation)
+        for name, waiting in lanes.items():
+            await self._redis.zadd(lane(name), waiting, nx=True)
+            ready += await self.take_off(name)
         return ready
 
-    async def take_off(self, installation: int) -> list[AnyEvent]:
-        """The events of an installation whose turn it is."""
-        keys = [lane(installation), flight(installation), PENDING]
+    async def take_off(self, name: str) -> list[AnyEvent]:
+        """The events of a lane whose turn it is."""
+        keys = [lane(name), flight(name), PENDING]
         return await self.stored(await self._take_off(keys=keys, args=[MAX_IN_FLIGHT]))
 
     async def waits(self, event: Event) -> bool:
         """Whether an event is in its lane."""
-        return await self._redis.zscore(lane(event.installation), event.delivery) is not None
+        return await self._redis.zscore(lane(event.lane), event.delivery) is not None
 
 
 def _settle(answer: "asyncio.Future[int]", outcome: int | BaseException) -> None:

@@ -90,7 +90,8 @@ class _Anybody(GitHub):
         super().__init__(session, Settings(0, Secret(""), (), api_url=access.api_url, git_url=access.server))
         self._own = access.token.reveal()
 
-    async def token(self, installation: int, repo: Repo) -> str:  # noqa: ARG002 - it is the same everywhere
+    async def token(self, *_: object, **__: object) -> str:
+        """It is the same everywhere."""
         return self._own
 
 

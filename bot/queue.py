@@ -14,12 +14,15 @@ What an event is about, its subject, is worked on by one job at a time, and the 
   died. One that has been tried `MAX_TRIES` times is buried: kept to be looked at, until a person retries or drops it.
 
 Events without a subject each count, and are jobs without a lock.
+
+Of a branch, ``state`` and ``history`` hold what is known, and ``pushes`` leads from each tip that was not looked at yet to
+the one before it (`bot.regressions`).
 """
 
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -30,7 +33,7 @@ from redis.exceptions import RedisError
 from saq import Job
 from saq.queue.redis import RedisQueue
 
-from bot.events import AnyEvent, GroupEvent, PullEvent, decode, encode
+from bot.events import AlertEvent, AnyEvent, GroupEvent, PullEvent, PushEvent, decode, encode
 from bot.ids import Login, Repo
 from bot.inbox import PENDING, Inbox, Waiting, flight
 from bot.talk import Talk, decode_talk, encode_talk
@@ -58,6 +61,12 @@ JOB_TIMEOUT = 1200
 RETRY_DELAY = 2.0
 # Seconds that the pause between two tries grows to.
 MAX_RETRY_DELAY = 60.0
+# A receiver of alerts may be down for longer: the delays double up to this many seconds, which is some two hours in all.
+ALERT_TRIES = 15
+MAX_ALERT_DELAY = 1800.0
+# Pushes that are remembered of a branch, and keys that are looked at in one step.
+HISTORY_KEPT = 100
+SCAN = 500
 # GitHub redelivers for three days (docs: "Redelivering webhooks").
 DELIVERY_TTL = 3 * 24 * 3600
 # What a quiet pull request leaves behind goes after this many seconds. The count outlives what it is compared with:
@@ -87,11 +96,22 @@ redis.call('SET', KEYS[1], ARGV[1] .. ARGV[2], 'PX', ARGV[3])
 return 1
 """
 _KEEP = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
+# A count that a running job compares with must not begin anew under it, and its lock is its own.
+_FORGET = """
+if KEYS[1] == KEYS[2] then return 0 end
+if string.sub(KEYS[1], -6) == ':asked' and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+return redis.call('DEL', KEYS[1])
+"""
 _DROP = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 
 class SupersededError(Exception):
     """A newer push, or another worker, has taken over; nothing more may be written."""
+
+
+def most_tries(event: AnyEvent) -> int:
+    """How often an event's job is tried."""
+    return ALERT_TRIES if isinstance(event, AlertEvent) else MAX_TRIES
 
 
 def _key(subject: str, what: str) -> str:
@@ -227,8 +247,8 @@ class Jobs:
             await self._enqueue(event)
         return len(arrived)
 
-    async def _next(self, installation: int) -> None:
-        for event in await self._inbox.take_off(installation):
+    async def _next(self, lane: str) -> None:
+        for event in await self._inbox.take_off(lane):
             await self._enqueue(event)
 
     async def _enqueue(self, event: AnyEvent) -> bool:
@@ -241,7 +261,7 @@ class Jobs:
             key=event.delivery,
             retries=_ENGINE_RETRIES,
             retry_delay=RETRY_DELAY,
-            retry_backoff=MAX_RETRY_DELAY,
+            retry_backoff=MAX_ALERT_DELAY if isinstance(event, AlertEvent) else MAX_RETRY_DELAY,
             timeout=JOB_TIMEOUT,
             heartbeat=HEARTBEAT,
         )
@@ -254,6 +274,10 @@ class Jobs:
         asked = _key(event.subject, "asked")
         number = int(await self.redis.incr(asked))
         await self.redis.expire(asked, ASKED_TTL)
+        if isinstance(event, PushEvent) and event.before not in {None, event.after}:
+            pushes = _key(event.subject, "pushes")
+            await self.redis.hset(pushes, event.after, str(event.before))
+            await self.redis.expire(pushes, ASKED_TTL)
         if isinstance(event, PullEvent | GroupEvent) and event.again:
             await self.redis.set(_key(event.subject, "again"), number, ex=ASKED_TTL)
         return number
@@ -272,9 +296,9 @@ class Jobs:
             pipe.set(_delivery_key(event.delivery), 1, ex=DELIVERY_TTL)
             pipe.hdel(PENDING, event.delivery)
             pipe.hdel(TRIES, event.delivery)
-            pipe.srem(flight(event.installation), event.delivery)
+            pipe.srem(flight(event.lane), event.delivery)
             await pipe.execute()
-        await self._next(event.installation)
+        await self._next(event.lane)
 
     async def bury(self, event: AnyEvent, why: str) -> None:
         """Strike an event off that cannot be worked on, and keep it to be looked at. Delivered again it is tried again.
@@ -286,9 +310,9 @@ class Jobs:
             pipe.hset(BURIED, event.delivery, grave)
             pipe.hdel(PENDING, event.delivery)
             pipe.hdel(TRIES, event.delivery)
-            pipe.srem(flight(event.installation), event.delivery)
+            pipe.srem(flight(event.lane), event.delivery)
             await pipe.execute()
-        await self._next(event.installation)
+        await self._next(event.lane)
         graves = await self.buried()
         if oldest := [delivery for delivery, _ in graves[: max(0, len(graves) - MAX_BURIED)]]:
             await self.redis.hdel(BURIED, *oldest)
@@ -321,7 +345,7 @@ class Jobs:
         count = 0
         for stored in await self.redis.hvals(PENDING):
             event = decode(stored)
-            if await self.redis.sismember(flight(event.installation), event.delivery):
+            if await self.redis.sismember(flight(event.lane), event.delivery):
                 count += await self._enqueue(event)
             else:
                 count += sum([await self._enqueue(ready) for ready in await self._inbox.line_up([event])])
@@ -378,6 +402,56 @@ class Jobs:
             await hold.drop()
             if await self._number(event, "asked") > hold.asked:
                 await self.submit(_one_more(event))
+
+    async def branch(self, event: PushEvent) -> tuple[bytes | None, dict[str, str]]:
+        """What is stored of a branch, and the pushes to it that are not looked at yet: from each tip to the one before."""
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.get(_key(event.subject, "state"))
+            pipe.hgetall(_key(event.subject, "pushes"))
+            state, pushes = await pipe.execute()
+        return state, {after.decode(): before.decode() for after, before in pushes.items()}
+
+    async def save_branch(
+        self, event: PushEvent, state: bytes, pushes: Iterable[str] = (), entry: bytes | None = None
+    ) -> None:
+        """Store what is known of a branch. It stays: a release branch may be quiet for years.
+
+        Args:
+            event: of the branch.
+            state: what is known of it.
+            pushes: those that were looked at.
+            entry: one more of its history, of which the last `HISTORY_KEPT` stay.
+        """
+        history = _key(event.subject, "history")
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.set(_key(event.subject, "state"), state)
+            if seen := [*pushes]:
+                pipe.hdel(_key(event.subject, "pushes"), *seen)
+            if entry is not None:
+                pipe.lpush(history, entry)
+                pipe.ltrim(history, 0, HISTORY_KEPT - 1)
+            await pipe.execute()
+
+    async def history(self, repo: Repo, branch: str) -> list[bytes]:
+        """What the pushes to a branch brought, newest first, as `bot.regressions.Entry` encodes it."""
+        stored: list[Any] = await self.redis.lrange(_key(f"{repo}@{branch}", "history"), 0, -1)
+        return stored
+
+    async def forget_branch(self, event: PushEvent) -> None:
+        """Drop all of a branch that is gone but its history."""
+        await self.redis.delete(_key(event.subject, "state"), _key(event.subject, "pushes"))
+
+    async def forget(self, repo: Repo) -> int:
+        """Drop all that is known of a repository's pull requests, merge groups and branches. Returns how many keys.
+
+        What a job that runs now still counts with stays, and goes by itself: see `ASKED_TTL`.
+        """
+        count = 0
+        for kind in "#^@":
+            async for key in self.redis.scan_iter(match=f"wp:on:{repo}{kind}*", count=SCAN):
+                subject = bytes(key).rpartition(b":")[0]
+                count += int(await self.redis.eval(_FORGET, 2, key, subject + b":lock"))
+        return count
 
     async def _number(self, event: AnyEvent, what: str) -> int:
         return int(await self.redis.get(_key(event.subject, what)) or 0)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any, Literal, cast, get_args
 
@@ -13,6 +14,7 @@ from analyzer.model import Acceptance, Options, Platform, Policy, RuleLevel
 from analyzer.platforms import KNOWN_GOOS
 from analyzer.reading import Reader
 from bot.config import Comment
+from bot.regressions import Speaks
 
 PATH = ".github/winparity.yml"
 """Where it lies. It is read from the base of a change: a pull request cannot excuse itself."""
@@ -59,6 +61,8 @@ class RepoConfig:
         labels: pull requests get labels.
         owners: owners of files that regress are told.
         shadow: look, and write nothing.
+        alerts: whom a regression on the default or a release branch is told.
+        alert_branches: patterns of such branches, to which alerts are limited; empty for all of them.
         problems: what is wrong with the file.
         file: which file it is, as people are told.
     """
@@ -74,8 +78,17 @@ class RepoConfig:
     labels: bool = False
     owners: bool = False
     shadow: bool = False
+    alerts: Speaks = "issue"
+    alert_branches: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     file: str = PATH
+
+    def alerts_on(self, branch: str) -> Speaks:
+        """Whom a regression on a branch is told. A file that is not understood opens no issue."""
+        limits = self.alert_branches
+        if limits and not any(fnmatchcase(branch, pattern) for pattern in limits):
+            return "never"
+        return "webhooks" if self.problems else self.alerts
 
     def options(self, today: date | None = None, reader: Reader | None = None) -> Options:
         """The analyzer's options.
@@ -193,7 +206,7 @@ class _Record:
 class _List:
     """Any number of one kind; each is known with its line."""
 
-    of: _Record
+    of: _Record | _Text
     says: str
 
     def problems(self, node: yaml.Node, where: str) -> Iterator[Problem]:
@@ -263,6 +276,13 @@ def _file() -> _Record:
             "shadow": _Flag(
                 "Whether to look at pull requests and write nothing; `winparity shadow` shows what it would be."
             ),
+            "alerts": _Choice(
+                get_args(Speaks), "Whom a regression on the default or a release branch is told; an issue by default."
+            ),
+            "alert_branches": _List(
+                _Text("a branch, or a pattern such as release/*"),
+                "Of the default and the release branches, those with alerts; all of them when it is left out.",
+            ),
         },
         "What winparity does in this repository.",
     )
@@ -316,7 +336,8 @@ def _made(found: dict[str, Any]) -> RepoConfig:
         where = package.strip("/ ").removeprefix("./") or "."
         issue, expires = entry.get("issue", ""), entry.get("expires", "")
         accept.append(Acceptance(where, name.strip(), rules, entry["reason"], PATH, line, issue, expires))
-    return RepoConfig(**found, accept=tuple(accept))
+    branches = tuple(pattern for _, pattern in found.pop("alert_branches", []))
+    return RepoConfig(**found, accept=tuple(accept), alert_branches=branches)
 
 
 def _is_small(root: yaml.Node) -> bool:

@@ -5,11 +5,12 @@ The git command fetches, pygit2 reads. Nothing is checked out; no hook, filter o
 
 import base64
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
@@ -34,6 +35,7 @@ GIT_TIMEOUT = 300
 
 VENDOR = "vendor"
 _LEFT_OUT = {VENDOR, "testdata"}
+_LOCK = "winparity.lock"
 _LINKS = {FileMode.LINK}
 _FILES = {FileMode.BLOB, FileMode.BLOB_EXECUTABLE}
 
@@ -48,6 +50,10 @@ class MovedError(SourceError):
 
 class UnreachableError(SourceError):
     """The git server did not answer as it should; a later try may succeed."""
+
+
+class LostError(UnreachableError):
+    """The server does not have the commit to compare with."""
 
 
 # The owner of a folder matters to those who execute what is in it. We only read objects.
@@ -347,6 +353,7 @@ class Mirror(LocalRepository):
 
         Raises:
             MovedError: the head is not on the server any more.
+            LostError: the base is not.
             UnreachableError: the server failed.
         """
         with self._lock():
@@ -359,7 +366,10 @@ class Mirror(LocalRepository):
             if pull and not self._has(head):
                 self._check(self._fetch(f"refs/pull/{pull}/head"), "fetch")
             if not self._has(base):
-                self._check(self._fetch(base), "fetch")
+                done = self._fetch(base)
+                if done.returncode and self._is_refusal(done.stderr):
+                    raise LostError(f"commit {base} is not on the server")
+                self._check(done, "fetch")
             if not self._has(head):
                 raise MovedError(f"commit {head} is no longer on the server")
 
@@ -424,7 +434,7 @@ class Mirror(LocalRepository):
     @contextmanager
     def _lock(self) -> Iterator[None]:
         """Fetch alone. Git inherits the lock: one whose worker was killed goes on, and nobody may come between."""
-        with locked(self.path / "winparity.lock") as file:
+        with locked(self.path / _LOCK) as file:
             # Whoever had the lock is gone, so what it left there when it was killed belongs to nobody.
             for stale in ("shallow.lock", "config.lock"):
                 (self.path / stale).unlink(missing_ok=True)
@@ -435,6 +445,26 @@ class Mirror(LocalRepository):
                 yield
             finally:
                 self._inherited = []
+
+
+def remove_mirror(folder: Path, repo: Repo) -> bool:
+    """Remove a repository's clone, when nobody fetches into it. Returns whether there was one.
+
+    Args:
+        folder: where mirrors live.
+        repo: the repository.
+    """
+    path = folder / f"{repo}.git"
+    gone = path.with_name(f".gone-{path.name}")
+    shutil.rmtree(gone, ignore_errors=True)  # of an attempt that was killed
+    if not path.is_dir():
+        return False
+    with locked(path / _LOCK):
+        path.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+    with suppress(OSError):
+        path.parent.rmdir()  # the owner's, when it was the last
+    return True
 
 
 _FETCH_FLAGS = (

@@ -23,6 +23,15 @@ _NO_COMMIT = "0" * 40
 _BRANCH = "refs/heads/"
 _COMMAND = re.compile(r"/winparity(?:\s+(.*))?$", re.IGNORECASE)
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})")
+# Release branches by their names (docs/alerts.md). A number alone is none, as issues have such branches; nor is anything
+# in a folder that is not the releases' own, as dependency updates are.
+_RELEASES = (
+    r"(?:releases?|rel)[-_/.](?=.*\d).+",  # release/1.2, release-branch.go1.22
+    r"(?:stable|lts|maint|maintenance)(?:[-_/.].+)?",  # stable, lts/1.2
+    r"(?:[a-z]+[-_])?v?\d+(?:\.\d+)*\.x",  # 28.x, docker-29.x, v1.2.x
+    r"(?:v\d+|\d+\.\d+)(?:\.\d+)*(?:[-_.](?:stable|lts|maint))?",  # v2, 1.2, 1.2-stable
+)
+_RELEASE = re.compile("|".join(_RELEASES), re.IGNORECASE)
 _QUEUED = re.compile(r"/pr-(\d{1,18})-")
 
 
@@ -291,18 +300,28 @@ def commands(body: str) -> tuple[str, ...]:
 
 
 def _push(payload: _PushPayload, delivery: str, installation: int) -> PushEvent | None:
+    """The tip of a branch that others rely on is another, or gone. All other branches cost nothing."""
     branch, repo = payload.ref.removeprefix(_BRANCH), payload.repo
-    if branch == payload.ref or payload.after == _NO_COMMIT:
+    default = payload.repository is not None and branch == payload.repository.default_branch
+    before, after = (None if sha == _NO_COMMIT else Sha(sha) for sha in (payload.before, payload.after))
+    last = after or before
+    if branch == payload.ref or last is None or not (default or is_release(branch)):
         return None
     return PushEvent(
         delivery=delivery,
         installation=installation,
         repo=repo,
         branch=branch,
-        before=None if payload.before == _NO_COMMIT else Sha(payload.before),
-        after=Sha(payload.after),
-        default=payload.repository is not None and branch == payload.repository.default_branch,
+        before=before,
+        after=last,
+        default=default,
+        private=payload.repository is not None and payload.repository.private,
     )
+
+
+def is_release(branch: str) -> bool:
+    """Whether a branch is one that releases are made from, by its name."""
+    return _RELEASE.fullmatch(branch) is not None
 
 
 def _gone(payload: _GonePayload, delivery: str, installation: int) -> GoneEvent | None:

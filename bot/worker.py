@@ -12,14 +12,25 @@ import structlog
 from saq import Job, Worker
 from saq.types import PartialTimersDict
 
-from bot import checking, commands
+from bot import alerts, checking, commands, gone, outgoing
 from bot.analysis import Analyst
 from bot.config import Settings
-from bot.events import AnyEvent, CommandEvent, GroupEvent, PullEvent, SuiteEvent, decode
+from bot.events import (
+    AlertEvent,
+    AnyEvent,
+    CommandEvent,
+    GoneEvent,
+    GroupEvent,
+    PullEvent,
+    PushEvent,
+    SuiteEvent,
+    decode,
+)
 from bot.github import TIMEOUT, BusyError, GitHub, RefusedError
 from bot.line import Line
 from bot.org_config import OrgConfigs
-from bot.queue import MAX_TRIES, SWEEP, Hold, Jobs, SupersededError, later
+from bot.outgoing import ReceiverError
+from bot.queue import SWEEP, Hold, Jobs, SupersededError, later, most_tries
 
 # Seconds between looks for accepted events that are in no queue.
 RESCUE_EVERY = 30.0
@@ -134,11 +145,11 @@ async def work(context: dict[str, Any], *, event: str, asked: int) -> str:
 
 async def _attempt(line: Line, event: AnyEvent, hold: Hold | None, job: Job) -> str:
     """Run the job, and decide what its failure means."""
-    tried = await line.jobs.begin(event)
+    tried, most = await line.jobs.begin(event), most_tries(event)
     try:
-        if tried > MAX_TRIES:
+        if tried > most:
             # Nobody was left to say so when the last try ended.
-            return await _give_up(line, event, hold, f"its process died {MAX_TRIES} times")
+            return await _give_up(line, event, hold, f"its process died {most} times")
         done = await _do(line, event, hold)
     except SupersededError as reason:
         # Whoever took over answers this event too.
@@ -148,6 +159,12 @@ async def _attempt(line: Line, event: AnyEvent, hold: Hold | None, job: Job) -> 
         later(job, busy.until)
         log.warning("come back later", reason=str(busy))
         raise
+    except ReceiverError as error:
+        if tried < most:
+            log.warning("an alert is tried again", reason=str(error), attempt=tried)
+            raise
+        done = f"given up: {error}"
+        log.error("an alert is given up", reason=str(error))  # noqa: TRY400 - not a bug
     except RefusedError as refusal:
         # No permission, or the repository is gone: trying again changes nothing.
         done = f"refused: {refusal}"
@@ -156,10 +173,10 @@ async def _attempt(line: Line, event: AnyEvent, hold: Hold | None, job: Job) -> 
         await line.jobs.forgive(event)
         raise
     except Exception as error:
-        log.exception("job failed", attempt=tried, last=tried >= MAX_TRIES)
-        if tried < MAX_TRIES:
+        log.exception("job failed", attempt=tried, last=tried >= most)
+        if tried < most:
             raise
-        return await _give_up(line, event, hold, f"{type(error).__name__} in the last of {MAX_TRIES} tries")
+        return await _give_up(line, event, hold, f"{type(error).__name__} in the last of {most} tries")
     else:
         if hold is not None:
             await line.jobs.note_answered(event, hold)
@@ -191,5 +208,11 @@ async def _do(line: Line, event: AnyEvent, hold: Hold | None) -> str:
             return await checking.check_suite(line, event)
         case CommandEvent(), _:
             return await commands.obey(line, event)
+        case PushEvent(), Hold():
+            return await alerts.check_push(line, event, hold)
+        case AlertEvent(), _:
+            return await outgoing.send(line, event)
+        case GoneEvent(), _:
+            return await gone.forget(line, event)
         case _:
             return "nothing to do"

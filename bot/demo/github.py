@@ -26,6 +26,7 @@ import aiohttp
 from aiohttp import web
 
 from bot.demo.app import PAGES, RegisteredApp
+from bot.demo.issues import Issues, new_issue
 from bot.events import PERMISSIONS
 
 MAX_BODY = 65_536
@@ -34,6 +35,8 @@ MAX_ANNOTATIONS = 50
 DEFAULT_PER_PAGE, MAX_PER_PAGE = 30, 100
 TOKEN_SECONDS = 3600
 RATE_LIMIT = 5000
+# Commits that a comparison lists on a page.
+MAX_COMPARED = 250
 # What the app was granted at its installation (app.yml); a token cannot have more.
 GRANTED = PERMISSIONS
 _LEVELS = ("read", "write")
@@ -56,6 +59,7 @@ class PullState:
     locked: bool = False
     author: str = "octocat"
     labels: list[str] = field(default_factory=list)
+    merged: str = ""
 
 
 @dataclass
@@ -72,6 +76,13 @@ class RepositoryState:
     check_runs: list[Json] = field(default_factory=list)
     permissions: dict[str, str] = field(default_factory=dict)
     reactions: list[Json] = field(default_factory=list)
+    issues: list[Json] = field(default_factory=list)
+    has_issues: bool = True
+
+    @property
+    def next_number(self) -> int:
+        """Issues and pull requests are counted together."""
+        return len(self.pulls) + len(self.issues) + 1
 
 
 @dataclass(frozen=True)
@@ -131,6 +142,7 @@ class StandIn:
         on_call: told the method and path of each request before it is answered.
         latency: seconds before each answer.
         token_seconds: how long a token that is given out lives.
+        granted: what installations let the app do.
     """
 
     def __init__(self, app_id: int, public_key: str, secret: str, *, enterprise: bool = False) -> None:
@@ -149,6 +161,7 @@ class StandIn:
         self.on_call: Callable[[str, str], None] | None = None
         self.latency = 0.0
         self.token_seconds = TOKEN_SECONDS
+        self.granted = dict(GRANTED)
         self.url = ""
         self.git_url = ""
 
@@ -177,7 +190,7 @@ class StandIn:
     def open_pull(self, name: str, base_ref: str, head: str, head_repo: str = "") -> PullState:
         """Open a pull request; as on GitHub, the base repository gets refs/pull/N/head."""
         repo = self.repositories[name.lower()]
-        pull = PullState(len(repo.pulls) + 1, base_ref, head, head_repo=head_repo or name)
+        pull = PullState(repo.next_number, base_ref, head, head_repo=head_repo or name)
         repo.pulls[pull.number] = pull
         self.push(name, pull.number, head)
         return pull
@@ -191,6 +204,20 @@ class StandIn:
     def close(self, name: str, number: int) -> None:
         """Close a pull request."""
         self.repositories[name.lower()].pulls[number].state = "closed"
+
+    def open_issue(self, name: str, title: str, body: str, *, by_app: bool = False) -> Json:
+        """An issue, by the app or by a person."""
+        repo = self.repositories[name.lower()]
+        issue = new_issue(next(self._ids), repo.next_number, title, body, self._app_id if by_app else None)
+        repo.issues.append(issue)
+        return issue
+
+    def merge(self, name: str, number: int, commit: str) -> None:
+        """Merge a pull request: the commit is the new tip of its base branch."""
+        repo = self.repositories[name.lower()]
+        pull = repo.pulls[number]
+        pull.state, pull.merged = "closed", commit
+        _git(repo.git_dir, "update-ref", f"refs/heads/{pull.base_ref}", commit)
 
     def rename(self, name: str, new: str) -> None:
         """Rename a repository; as on GitHub, its old name leads to the new one."""
@@ -304,7 +331,10 @@ class StandIn:
             web.get(repo + "/commits/{sha}/check-runs", self._list_check_runs),
             web.post(repo + "/check-runs", self._create_check_run),
             web.patch(repo + "/check-runs/{run}", self._edit_check_run),
-            *self.app.routes(self._prefix, self._page),
+            *Issues(self).routes(repo),
+            web.get(repo + "/branches/{branch}", self._get_branch),
+            web.get(repo + "/commits/{sha}/pulls", self._list_pulls_of),
+            *self.app.routes(self._prefix, self.page),
         ]
 
     def _git_routes(self) -> list[web.RouteDef]:
@@ -339,7 +369,7 @@ class StandIn:
         self._add_limits(response)
         call = Call(
             request.method,
-            path,
+            request.rel_url.raw_path.removeprefix(self._prefix),
             response.status,
             dict(request.query),
             _json(body.decode()),
@@ -404,7 +434,7 @@ class StandIn:
         if self.judge is not None:
             self.problems += self.judge(call)
 
-    def _authorised(self, request: web.Request, permission: str, level: str = "read") -> RepositoryState:
+    def authorised(self, request: web.Request, permission: str, level: str = "read") -> RepositoryState:
         """The repository of a request, if its token may do that there."""
         token = self._tokens.get(_credential(request))
         if "Authorization" in request.headers and (token is None or token.expires < time.time()):
@@ -435,8 +465,8 @@ class StandIn:
         wanted = {name.lower() for name in body.get("repositories", known)}
         if not wanted <= known.keys():
             raise web.HTTPUnprocessableEntity(reason="There is at least one repository that does not exist")
-        permissions = {"metadata": "read", **body.get("permissions", GRANTED)}
-        if not _covers(GRANTED, permissions):
+        permissions = {"metadata": "read", **body.get("permissions", self.granted)}
+        if not _covers(self.granted, permissions):
             raise web.HTTPUnprocessableEntity(reason="The permissions requested are not granted to this installation.")
         return web.json_response(
             self._new_token(installation, [known[name] for name in wanted], permissions), status=201
@@ -457,7 +487,7 @@ class StandIn:
             "number": pull.number,
             "state": pull.state,
             "draft": pull.draft,
-            "merged": False,
+            "merged_at": "2026-01-02T03:04:05Z" if pull.merged else None,
             "title": "A change",
             "locked": pull.locked,
             "user": {"login": pull.author, "id": 3, "type": "Bot" if pull.author.endswith("[bot]") else "User"},
@@ -471,7 +501,7 @@ class StandIn:
         }
 
     async def _get_pull(self, request: web.Request) -> web.Response:
-        repo = self._authorised(request, "pull_requests")
+        repo = self.authorised(request, "pull_requests")
         pull = repo.pulls.get(int(request.match_info["number"]))
         if pull is None:
             raise web.HTTPNotFound(reason="Not Found")
@@ -479,7 +509,7 @@ class StandIn:
 
     async def _get_content(self, request: web.Request) -> web.Response:
         """A file at the default branch; a folder is a list."""
-        repo, path = self._authorised(request, "contents"), request.match_info["path"]
+        repo, path = self.authorised(request, "contents"), request.match_info["path"]
         try:
             kind = await asyncio.to_thread(_git, repo.git_dir, "cat-file", "-t", f"HEAD:{path}")
             content = await asyncio.to_thread(_git, repo.git_dir, "cat-file", "-p", f"HEAD:{path}")
@@ -493,21 +523,41 @@ class StandIn:
         return _with_etag(request, file)
 
     async def _compare(self, request: web.Request) -> web.Response:
-        repo = self._authorised(request, "contents")
+        repo = self.authorised(request, "contents")
         base, _, head = request.match_info["range"].partition("...")
         try:
             sha = await asyncio.to_thread(_git, repo.git_dir, "merge-base", base, head)
         except subprocess.CalledProcessError:
             raise web.HTTPNotFound(reason=f"No common ancestor between {base} and {head}.") from None
         status = "identical" if base == head else {base: "ahead", head: "behind"}.get(sha, "diverged")
-        return _with_etag(request, {"merge_base_commit": {"sha": sha}, "status": status, "files": []})
+        listed = await asyncio.to_thread(_git, repo.git_dir, "rev-list", "--reverse", f"{base}..{head}")
+        commits = [{"sha": commit} for commit in listed.split()]
+        most = int(request.query.get("per_page", MAX_COMPARED))
+        compared = {"status": status, "total_commits": len(commits), "commits": commits[:most], "files": []}
+        return _with_etag(request, {"merge_base_commit": {"sha": sha}, **compared})
+
+    async def _get_branch(self, request: web.Request) -> web.Response:
+        repo = self.authorised(request, "contents")
+        name = request.match_info["branch"]
+        try:
+            sha = await asyncio.to_thread(_git, repo.git_dir, "rev-parse", "--verify", f"refs/heads/{name}")
+        except subprocess.CalledProcessError:
+            raise web.HTTPNotFound(reason="Branch not found") from None
+        return _with_etag(request, {"name": name, "commit": {"sha": sha}, "protected": False})
+
+    async def _list_pulls_of(self, request: web.Request) -> web.Response:
+        """The merged pull requests that brought a commit."""
+        repo = self.authorised(request, "pull_requests")
+        merged = [pull for pull in repo.pulls.values() if pull.merged == request.match_info["sha"]]
+        return self.page(request, [self._pull(repo, pull) for pull in merged])
 
     async def _list_comments(self, request: web.Request) -> web.Response:
-        repo = self._authorised(request, "pull_requests")
+        repo = self.authorised(request, "pull_requests")
         number = int(request.match_info["number"])
-        return self._page(request, [self._comment_view(c) for c in repo.comments if c["number"] == number])
+        return self.page(request, [self._comment_view(c) for c in repo.comments if c["number"] == number])
 
-    def _page(self, request: web.Request, items: list[Json], key: str = "") -> web.Response:
+    def page(self, request: web.Request, items: list[Json], key: str = "") -> web.Response:
+        """One page of a list, with links to the others."""
         size = min(int(request.query.get("per_page", DEFAULT_PER_PAGE)), MAX_PER_PAGE)
         page, last = int(request.query.get("page", 1)), -(-len(items) // size)
         shown = items[(page - 1) * size : page * size]
@@ -519,7 +569,7 @@ class StandIn:
         return _with_etag(request, data, {"Link": ", ".join(links)} if links else {})
 
     async def _create_comment(self, request: web.Request) -> web.Response:
-        repo = self._authorised(request, "pull_requests", "write")
+        repo = self.authorised(request, "pull_requests", "write")
         body = _checked_body(await request.json())
         number = int(request.match_info["number"])
         if number not in repo.pulls:
@@ -548,7 +598,7 @@ class StandIn:
         return comment
 
     def _comment(self, request: web.Request) -> tuple[RepositoryState, Json]:
-        repo = self._authorised(request, "pull_requests", "write")
+        repo = self.authorised(request, "pull_requests", "write")
         found = next((c for c in repo.comments if c["id"] == int(request.match_info["comment"])), None)
         if found is None:
             raise web.HTTPNotFound(reason="Not Found")
@@ -565,7 +615,7 @@ class StandIn:
         return web.Response(status=204)
 
     def _labelled(self, request: web.Request) -> PullState:
-        repo = self._authorised(request, "pull_requests", "write")
+        repo = self.authorised(request, "pull_requests", "write")
         pull = repo.pulls.get(int(request.match_info["number"]))
         if pull is None:
             raise web.HTTPNotFound(reason="Not Found")
@@ -596,7 +646,7 @@ class StandIn:
 
     async def _permission(self, request: web.Request) -> web.Response:
         """What a collaborator may do; anybody may read a public repository, and who is no account is not found."""
-        repo = self._authorised(request, "metadata")
+        repo = self.authorised(request, "metadata")
         user = request.match_info["user"]
         permission = repo.permissions.get(user.lower(), "read")
         if permission == "none":
@@ -605,7 +655,7 @@ class StandIn:
         return _with_etag(request, {"permission": legacy, "role_name": permission})
 
     async def _list_check_runs(self, request: web.Request) -> web.Response:
-        repo = self._authorised(request, "checks")
+        repo = self.authorised(request, "checks")
         name, app = request.query.get("check_name"), request.query.get("app_id")
         runs = [
             self._run_view(run)
@@ -614,7 +664,7 @@ class StandIn:
             and name in {None, run["name"]}
             and app in {None, str(run["app"]["id"])}
         ]
-        return self._page(request, runs, "check_runs")
+        return self.page(request, runs, "check_runs")
 
     def _run_view(self, run: Json) -> Json:
         """A check run as the API shows it: its annotations are counted."""
@@ -631,14 +681,14 @@ class StandIn:
         return known
 
     async def _create_check_run(self, request: web.Request) -> web.Response:
-        repo = self._authorised(request, "checks", "write")
+        repo = self.authorised(request, "checks", "write")
         body = _checked_run(await request.json())
         if await asyncio.to_thread(_is_missing, repo.git_dir, body["head_sha"]):
             raise web.HTTPUnprocessableEntity(reason=f"No commit found for SHA: {body['head_sha']}")
         return web.json_response(self._run_view(self.add_check_run(repo.name, body, self._app_id)), status=201)
 
     async def _edit_check_run(self, request: web.Request) -> web.Response:
-        repo = self._authorised(request, "checks", "write")
+        repo = self.authorised(request, "checks", "write")
         run = next((r for r in repo.check_runs if r["id"] == int(request.match_info["run"])), None)
         if run is None:
             raise web.HTTPNotFound(reason="Not Found")
@@ -650,7 +700,7 @@ class StandIn:
     # Git over HTTP, protocol version 2 with filters.
 
     async def _git_refs(self, request: web.Request) -> web.StreamResponse:
-        repo = self._authorised(request, "contents")
+        repo = self.authorised(request, "contents")
         if request.query.get("service") != "git-upload-pack":
             raise web.HTTPForbidden(reason="Only fetching is possible here")
         kind = "application/x-git-upload-pack-advertisement"
@@ -658,7 +708,7 @@ class StandIn:
         return await _upload_pack(request, repo.git_dir, kind, first, "--http-backend-info-refs")
 
     async def _git_upload_pack(self, request: web.Request) -> web.StreamResponse:
-        repo = self._authorised(request, "contents")
+        repo = self.authorised(request, "contents")
         return await _upload_pack(request, repo.git_dir, "application/x-git-upload-pack-result", b"")
 
 

@@ -107,7 +107,7 @@ async def test_a_merge_group_that_is_gone_is_left_alone(line: Line) -> None:
 @pytest.mark.slow
 async def test_a_merge_group_gets_an_answer_though_we_fail(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.analysis.Analyst.compare", None)
-    monkeypatch.setattr("bot.worker.MAX_TRIES", 1)
+    monkeypatch.setattr("bot.queue.MAX_TRIES", 1)
     head = await line.commit(LOST)
     await line.tell("merge_group", action="checks_requested", merge_group=_group(line, head))
     assert [run["conclusion"] for run in line.runs(head)] == ["neutral"]

@@ -88,6 +88,8 @@ def test_every_setting_is_read(least: dict[str, str], keys: Keys, tmp_path: Path
         "WINPARITY_CACHE": "off",
         "HOST": "::1",
         "PORT": "0",
+        "WINPARITY_ALERT_URLS": "https://alerts.example.com/a/b  slack+https://hooks.example.com/c",
+        "WINPARITY_ALERT_SECRET": "a secret for alerts",
         "WINPARITY_CONCURRENCY": "1",
         "WINPARITY_JOB_MEMORY": "512",
         "WINPARITY_COMMENT": "always",
@@ -105,6 +107,9 @@ def test_every_setting_is_read(least: dict[str, str], keys: Keys, tmp_path: Path
     assert settings.redis_url.reveal() == environ["REDIS_URL"]
     shown = {name: value for name, value in dataclasses.asdict(settings).items() if not isinstance(value, Secret)}
     del shown["webhook_secrets"]
+    assert [url.reveal() for url in shown.pop("alert_urls")] == environ["WINPARITY_ALERT_URLS"].split()
+    assert settings.alert_secret is not None
+    assert settings.alert_secret.reveal() == environ["WINPARITY_ALERT_SECRET"]
     assert shown == {
         "app_id": 7,
         "data_dir": tmp_path,
@@ -122,6 +127,12 @@ def test_every_setting_is_read(least: dict[str, str], keys: Keys, tmp_path: Path
     }
     repos = ("example/berth", "example/other", "somebody/any", "somebody-else/any")
     assert [settings.shadows(Repo(repo)) for repo in repos] == [True, False, True, False]
+
+
+@pytest.mark.parametrize("url", ["hooks.example.com/secret", "ftp://x/secret", "https:///secret", "slack+x://y/secret"])
+def test_a_wrong_address_for_alerts_is_told_by_its_place_alone(least: dict[str, str], url: str) -> None:
+    [problem] = _problems({**least, "WINPARITY_ALERT_URLS": f"https://a.example.com/secret {url}"})
+    assert problem == "WINPARITY_ALERT_URLS: entry 2 must start with https:// or slack+https://"
 
 
 def test_an_empty_variable_counts_as_none(least: dict[str, str]) -> None:

@@ -7,15 +7,18 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 
 from bot.demo.github import PullState, RepositoryState, StandIn
 from bot.demo.run import _free_port
+from bot.demo.sample import commit, git
 from bot.inbox import PENDING
 from bot.queue import Jobs
 from tests.bot.conftest import APP_ID, NAME, WEBHOOK_SECRET, Keys
+from tests.bot.line import BASE, LOST
 
 pytestmark = pytest.mark.slow
 
@@ -61,9 +64,11 @@ class Stage:
             return False
 
     async def send(self, pull: PullState, delivery: str = "the-delivery") -> None:
-        payload = self.github.payload("opened", NAME, pull.number)
+        await self.deliver("pull_request", self.github.payload("opened", NAME, pull.number), delivery)
+
+    async def deliver(self, event: str, payload: dict[str, Any], delivery: str = "the-delivery") -> None:
         url = f"http://127.0.0.1:{self.port}/webhook"
-        assert await self.github.deliver(url, "pull_request", payload, delivery) == 202
+        assert await self.github.deliver(url, event, payload, delivery) == 202
 
     async def until(self, condition: Callable[[], object], seconds: float = PATIENCE) -> None:
         async with asyncio.timeout(seconds):
@@ -163,6 +168,31 @@ async def test_a_worker_killed_after_its_comment_leaves_one(stage: Stage, pull: 
     gate.open()
     await stage.start("worker")
     await _shown_once(stage, pull)
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_a_worker_killed_after_it_opened_an_issue_leaves_one(stage: Stage, known: bool) -> None:  # noqa: FBT001 - a column
+    """Its next request is the look whether another worker was faster: by then the issue is there, its number nowhere."""
+    await stage.web()
+    git_dir = stage.repository.git_dir
+    base = commit(git_dir, BASE, "base")
+    git(git_dir, "update-ref", "refs/heads/main", base)
+    worker = await stage.start("worker")
+    if known:
+        push = {"ref": "refs/heads/main", "before": "0" * 40, "after": base}
+        await stage.deliver("push", stage.github.event(NAME, **push), "an-earlier-delivery")
+        await stage.until(lambda: stage.jobs.is_finished("an-earlier-delivery"))
+    lost = commit(git_dir, LOST, "lost", base)
+    git(git_dir, "update-ref", "refs/heads/main", lost)
+    gate = stage.hold("GET /repos/example/berth/issues", lambda: stage.repository.issues)
+    await stage.deliver("push", stage.github.event(NAME, ref="refs/heads/main", before=base, after=lost))
+    await stage.until(lambda: gate.reached)
+    await _kill(worker)
+    gate.open()
+    await stage.start("worker")
+    await stage.until(stage.finished)
+    assert [issue["state"] for issue in stage.repository.issues] == ["open"]
+    assert f"{base}...{lost}" in stage.repository.issues[0]["body"]
 
 
 async def test_what_was_acknowledged_outlives_the_web_process(stage: Stage, pull: PullState) -> None:

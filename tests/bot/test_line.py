@@ -13,7 +13,7 @@ from aiohttp import web
 
 import bot.analysis
 import bot.github
-import bot.worker
+import bot.queue
 from bot.check import CHECK_NAME
 from bot.comment import MARKER
 from bot.config import MAX_BODY_BYTES
@@ -453,7 +453,7 @@ async def test_a_bug_of_ours_is_confessed_in_grey(line: Line, monkeypatch: pytes
 
     with monkeypatch.context() as patch:
         patch.setattr(bot.analysis.Analyst, "compare", fail)
-        patch.setattr(bot.worker, "MAX_TRIES", 2)
+        patch.setattr(bot.queue, "MAX_TRIES", 2)
         pull = await line.open(LOST)
         await line.hear("opened", pull, "the-delivery")
     assert len(tried) == 2
@@ -467,7 +467,7 @@ async def test_a_bug_of_ours_is_confessed_in_grey(line: Line, monkeypatch: pytes
 
 async def test_an_event_that_kills_its_worker_each_time_is_buried(line: Line) -> None:
     pull = await line.open(LOST)
-    await line.jobs.redis.hset(TRIES, "the-delivery", bot.worker.MAX_TRIES)  # as dead workers leave it
+    await line.jobs.redis.hset(TRIES, "the-delivery", bot.queue.MAX_TRIES)  # as dead workers leave it
     await line.hear("opened", pull, "the-delivery")
     [run] = line.runs()
     assert (run["status"], run["conclusion"]) == ("completed", "neutral")
@@ -484,7 +484,7 @@ async def test_a_bug_of_ours_leaves_an_older_comment_as_it_is(line: Line, monkey
     await line.hear("opened", pull)
     before = line.bodies(pull)
     monkeypatch.setattr(bot.analysis.Analyst, "compare", None)
-    monkeypatch.setattr(bot.worker, "MAX_TRIES", 1)
+    monkeypatch.setattr(bot.queue, "MAX_TRIES", 1)
     await line.push(pull, LOST_MORE)
     await line.hear("synchronize", pull)
     assert line.runs(pull.head)[0]["conclusion"] == "neutral"
@@ -503,7 +503,7 @@ async def test_a_job_that_fails_does_not_stop_the_others(line: Line, monkeypatch
         return await real(self, task, token)
 
     monkeypatch.setattr(bot.analysis.Analyst, "compare", fail_for_one)
-    monkeypatch.setattr(bot.worker, "MAX_TRIES", 1)
+    monkeypatch.setattr(bot.queue, "MAX_TRIES", 1)
     await asyncio.gather(line.send("opened", bad), line.send("opened", good))
     await line.quiet()
     assert {run["head_sha"]: run["conclusion"] for run in line.runs()} == {bad.head: "neutral", good.head: "failure"}

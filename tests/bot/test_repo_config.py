@@ -41,6 +41,8 @@ accept:
 labels: true
 owners: false
 shadow: true
+alerts: webhooks
+alert_branches: [main, release/*]
 """
 
 
@@ -69,6 +71,8 @@ def test_everything_is_taken() -> None:
         ),
         labels=True,
         shadow=True,
+        alerts="webhooks",
+        alert_branches=("main", "release/*"),
     )
     options = config.options(date(2026, 1, 2))
     assert (options.target.goos, options.policy.today, options.policy.accept) == ("darwin", "2026-01-02", config.accept)
@@ -170,6 +174,10 @@ def test_the_example_in_the_readme_is_right() -> None:
         ("rules: {stub-added: loud}", False),
         ("labels: yes", False),
         ("labels: 'true'", False),
+        ("alerts: loud", False),
+        ("alert_branches: main", False),
+        ("alert_branches: [[main]]", False),
+        ("alert_branches: ['']", False),
     ],
 )
 def test_the_schema_says_what_we_say(text: str, *, valid: bool) -> None:

@@ -97,7 +97,7 @@ async def test_a_failure_of_ours_is_not_confessed(line: Line, monkeypatch: pytes
     pull = await line.open(LOST)
     await line.hear("opened", pull)
     monkeypatch.setattr("bot.analysis.Analyst.compare", None)
-    monkeypatch.setattr("bot.worker.MAX_TRIES", 1)
+    monkeypatch.setattr("bot.queue.MAX_TRIES", 1)
     await line.push(pull, LOST_MORE)
     await line.hear("synchronize", pull)
     assert line.writes == []
