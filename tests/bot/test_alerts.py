@@ -267,16 +267,17 @@ async def test_what_is_accepted_later_closes_it(line: Line, where: str) -> None:
 
 
 @pytest.mark.parametrize("where", ["the source", "the settings", "its pull request"])
-async def test_what_is_accepted_at_once_opens_none(line: Line, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_accepted_at_once_opens_none(line: Line, where: str) -> None:
     remark = STUB.replace("func Free", "//winparity:ignore implementation-lost no such thing\nfunc Free")
     entry = "accept:\n- {symbol: vol:Free, reason: no such thing}\n"
     change = {"the source": {"vol/free_windows.go": remark}, "the settings": {SETTINGS: entry}}.get(where, {})
-    before, pull = tip(line), await line.open(LOST)
+    before, pull = tip(line), await line.open({**LOST, **change})
+    if where == "its pull request":
+        line.repository.permissions["maintainer"] = "write"
+        await line.hear("opened", pull)
+        await line.say(pull, "/winparity accept vol:Free no such thing", "maintainer")
     line.github.merge(NAME, pull.number, await line.commit({**LOST, **change}))
 
-    if where == "its pull request":
-        await line.hear("opened", pull)
-        await line.say(pull, "/winparity accept vol:Free no such thing")
     await hear(line, told("main", before, tip(line)))
     await push(line, {**LOST, **change, "README.md": "x"})
     assert _issues(line) == []
