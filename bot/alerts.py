@@ -113,7 +113,7 @@ async def _compared(job: _Job, state: State, bases: list[Sha], tip: Sha) -> Comp
 
 async def _found(job: _Job, base: Sha, tip: Sha) -> Found | None:
     """What differs between two trees; None when that cannot be said: the server has lost the first, or it is too much."""
-    task = Task(job.event.repo, base, tip, otherwise=None, trusted=True)
+    task = Task(job.event.repo, base, tip, otherwise=None, settings=tip)
     try:
         with contextlib.suppress(NoSettingsError):
             return await job.line.analyst.compare(task, await job.branches.token())

@@ -75,7 +75,7 @@ class Task:
         head: the commit that is compared with it.
         number: the pull request that the head may be fetched by; 0 when it is none's.
         otherwise: the settings where there are none; None when they are not known yet.
-        trusted: the head is a branch of the repository, and its settings are those that count.
+        settings: the commit whose settings count, which is never one that a stranger can make; None for the base.
     """
 
     repo: Repo
@@ -83,7 +83,7 @@ class Task:
     head: Sha
     number: int = 0
     otherwise: RepoConfig | None = field(default_factory=RepoConfig)
-    trusted: bool = False
+    settings: Sha | None = None
 
 
 class Analyst:
@@ -178,9 +178,11 @@ def _begin(memory: int) -> None:
 def _compare(places: _Places, task: Task, token: str) -> Found:
     """In the child: one comparison."""
     mirror = Mirror(Path(places.data_dir) / "mirrors", task.repo, places.git_url, token)
-    mirror.fetch(task.base, task.head, task.number)
-    before, after = (mirror.file(rev, repo_config.PATH, repo_config.MAX_BYTES) for rev in (task.base, task.head))
-    own = after if task.trusted else before
+    mirror.fetch(task.base, task.head, task.number, task.settings)
+    counting = task.settings if task.settings is not None and mirror.has(task.settings) else task.base
+    before, after, own = (
+        mirror.file(rev, repo_config.PATH, repo_config.MAX_BYTES) for rev in (task.base, task.head, counting)
+    )
     if own is None and task.otherwise is None:
         raise NoSettingsError
     config = task.otherwise if own is None and task.otherwise is not None else repo_config.read(own)

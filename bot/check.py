@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from analyzer import directives
@@ -24,6 +25,9 @@ from bot.passages import (
     unread,
     within_budget,
 )
+
+MAX_ANNOTATED = 500
+"""Remarks on lines, the worst first. GitHub takes fifty in a request, and shows few of so many; the text has them all."""
 
 CHECK_NAME = "winparity"
 """The check run's name, as branch protection knows it."""
@@ -89,7 +93,7 @@ def check_run(page: Page) -> Check:
         short(title, MAX_TITLE),
         within_budget(page, _summary),
         _text(page),
-        tuple(_annotations(page)),
+        tuple(islice(_annotations(page), MAX_ANNOTATED)),
     )
 
 

@@ -12,7 +12,7 @@ from bot.codeowners import chosen
 from bot.config import Comment, Settings
 from bot.events import GroupEvent, PullEvent, SuiteEvent, about, again, pull_subject
 from bot.github import BROKEN_WAIT, BusyError, Installation, RefusedError
-from bot.ids import Repo, Sha
+from bot.ids import Repo
 from bot.labels import label, labels
 from bot.line import Line
 from bot.owners import Owners
@@ -99,17 +99,15 @@ async def compared(line: Line, github: Installation, pull: Pull) -> Found | Repo
         MovedError: the pull request has another head by now.
     """
     base = await github.merge_base(pull.base, pull.head)
-    return await _compare(line, github, base, pull.head, pull.number, private=pull.private)
+    task = Task(github.repo, base, pull.head, pull.number, settings=pull.base)
+    return await _compare(line, github, task, private=pull.private)
 
 
-async def _compare(
-    line: Line, github: Installation, base: Sha, head: Sha, number: int, *, private: bool
-) -> Found | Report:
+async def _compare(line: Line, github: Installation, task: Task, *, private: bool) -> Found | Report:
     """What differs for the platform; where that cannot be said, what to show instead."""
-    task = Task(github.repo, base, head, number, otherwise=None)
     try:
         with contextlib.suppress(NoSettingsError):
-            return await line.analyst.compare(task, await github.token())
+            return await line.analyst.compare(replace(task, otherwise=None), await github.token())
         task = replace(task, otherwise=await line.orgs.of(github, private=private))
         return await line.analyst.compare(task, await github.token())
     except MovedError:
@@ -217,7 +215,8 @@ async def _shown_of_group(line: Line, github: Installation, event: GroupEvent) -
     talk = await line.jobs.talk(pull_subject(event.repo, event.number)) if event.number else Talk()
     found: Found | Report | None = None
     if talk.ignored is None:
-        found = await _compare(line, github, event.base, event.head, event.number, private=event.private)
+        task = Task(github.repo, event.base, event.head, event.number)
+        found = await _compare(line, github, task, private=event.private)
     if await shadow.is_on(line, github.repo, found.config if isinstance(found, Found) else None):
         return None
     if talk.ignored is not None:

@@ -343,13 +343,14 @@ class Mirror(LocalRepository):
                 if not path.exists():
                     raise
 
-    def fetch(self, base: Sha, head: Sha, pull: int = 0) -> None:
+    def fetch(self, base: Sha, head: Sha, pull: int = 0, also: Sha | None = None) -> None:
         """Bring the commits and trees of both sides, without blobs. What is there already is not asked for.
 
         Args:
             base: the merge base.
             head: the pull request's head, which may come from a fork: the base repository has it too.
             pull: the pull request's number; 0 when it is none's.
+            also: another commit, which is no loss when the server does not have it.
 
         Raises:
             MovedError: the head is not on the server any more.
@@ -357,21 +358,23 @@ class Mirror(LocalRepository):
             UnreachableError: the server failed.
         """
         with self._lock():
-            lacking = [sha for sha in (base, head) if not self._has(sha)]
+            lacking = [sha for sha in dict.fromkeys((base, head, also)) if sha is not None and not self.has(sha)]
             if not lacking:
                 return
             done = self._fetch(*lacking)
             if done.returncode and not self._is_refusal(done.stderr):
                 self._check(done, "fetch")
-            if pull and not self._has(head):
+            if pull and not self.has(head):
                 self._check(self._fetch(f"refs/pull/{pull}/head"), "fetch")
-            if not self._has(base):
+            if not self.has(base):
                 done = self._fetch(base)
                 if done.returncode and self._is_refusal(done.stderr):
                     raise LostError(f"commit {base} is not on the server")
                 self._check(done, "fetch")
-            if not self._has(head):
+            if not self.has(head):
                 raise MovedError(f"commit {head} is no longer on the server")
+            if also is not None and not self.has(also):
+                self._fetch(also)
 
     def _fetch(self, *what: str) -> subprocess.CompletedProcess[bytes]:
         return self._remote("fetch", "--depth=1", *_FETCH_FLAGS, self._url, *what)
@@ -398,7 +401,7 @@ class Mirror(LocalRepository):
     def _reopen(self) -> None:
         self._repo = pygit2.Repository(str(self.path))
 
-    def _has(self, sha: Sha) -> bool:
+    def has(self, sha: Sha) -> bool:
         """Whether a commit is there with its tree; a fetch that was cut short left neither."""
         self._reopen()
         try:

@@ -33,7 +33,7 @@ async def analyst(settings: Settings) -> AsyncIterator[Analyst]:
 
 
 def _slow(repository: RepositoryState, template: Template) -> Task:
-    tree = {"x.go": SLOW.decode()}
+    tree = {f"x{number}.go": SLOW.decode() for number in range(5)}
     return Task(REPO, template.main, commit(repository.git_dir, tree, "slow", template.main))
 
 
@@ -84,7 +84,7 @@ async def test_one_that_does_not_end_is_ended_and_the_next_is_as_ever(
 ) -> None:
     token, slow = await installation.token(), _slow(repository, template)
     with monkeypatch.context() as patch:
-        patch.setattr(bot.analysis, "TIME_LIMIT", 1)
+        patch.setattr(bot.analysis, "TIME_LIMIT", 0.5)
         with pytest.raises(LimitError, match="longer"):
             await analyst.compare(slow, token)
     assert (await analyst.compare(Task(REPO, template.fork_point, template.main), token)).go

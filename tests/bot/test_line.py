@@ -97,6 +97,17 @@ async def test_an_organisations_mistake_is_named_with_its_file(line: Line, tmp_p
     assert "line 1: comment must be" in run["output"]["summary"]
 
 
+async def test_the_settings_of_the_branch_hold_as_they_are_now(line: Line) -> None:
+    pull = await line.open(LOST)
+    git_dir, changed = line.repository.git_dir, {**BASE, SETTINGS: ACCEPTS}
+    tip = await asyncio.to_thread(commit, git_dir, changed, "settings, after the change began", line.fork_point)
+    git(git_dir, "update-ref", "refs/heads/main", tip)
+    await line.hear("opened", pull)
+    [run] = line.runs(pull.head)
+    assert run["conclusion"] == "success"
+    assert "nobody asks for it" in run["output"]["text"]
+
+
 async def test_a_first_event_leaves_one_comment_and_one_check_run(line: Line) -> None:
     pull = await line.open(LOST)
     await line.hear("opened", pull)

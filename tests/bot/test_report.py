@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.model import Analysis, Finding, Level, Place, Score, Unreadable
-from bot.check import MAX_TITLE
+from bot.check import MAX_ANNOTATED, MAX_TITLE
 from bot.comment import MARKER, leading_to
 from bot.docs import HOME
 from bot.ids import Repo
@@ -363,6 +363,14 @@ def test_titles_are_short() -> None:
     check = render(replace(many, unreadable=UNREADABLE), REPO, edited=(MISTAKE,)).check
     assert len(check.title) <= MAX_TITLE
     assert check.title.startswith("Windows: mixed. 5000 regressions, 5000 warnings, 5000 improvements")
+
+
+def test_of_very_many_remarks_the_first_are_made_and_the_text_counts_all() -> None:
+    findings = [replace(QUIET, line=n, symbol=f"f{n}") for n in range(1, 3 * MAX_ANNOTATED)]
+    check = render(analysis(LOSS, *findings), REPO).check
+    assert len(check.annotations) == MAX_ANNOTATED
+    assert check.annotations[0].title == LOSS.rule
+    assert "more" in check.text
 
 
 def test_annotations_say_how_to_fix_and_how_to_accept() -> None:

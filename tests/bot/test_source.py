@@ -464,7 +464,7 @@ async def test_a_head_that_is_refused_by_its_id_is_had_by_its_pull_request(
     with pytest.raises(UnreachableError):
         # The base is nowhere, so the server refuses both at once; the head comes all the same.
         await asyncio.to_thread(mirror.fetch, AWAY, template.change, pull.number)
-    assert mirror._has(template.change)
+    assert mirror.has(template.change)
     assert repository.pulls
 
 
@@ -472,7 +472,7 @@ async def test_a_head_that_is_gone_has_moved(made: Made, pull: PullState, templa
     mirror = await made()
     with pytest.raises(MovedError, match="no longer on the server"):
         await asyncio.to_thread(mirror.fetch, template.fork_point, AWAY, pull.number)
-    assert mirror._has(template.fork_point)
+    assert mirror.has(template.fork_point)
 
 
 @pytest.mark.usefixtures("pull")
@@ -643,7 +643,7 @@ async def test_a_git_that_outlived_its_worker_keeps_the_lock(
     await process.wait()
     mirror = await made()
     await asyncio.to_thread(mirror.fetch, template.fork_point, template.change, 1)
-    assert mirror._has(template.change)
+    assert mirror.has(template.change)
     assert sum(path.endswith("/info/refs") for path in calls) == 1, "two fetched at the same time"
 
 
