@@ -13,7 +13,8 @@ from typing import Literal
 import msgspec
 import structlog
 
-from bot import alert_text, losses, outgoing
+from analyzer.model import Level
+from bot import alert_text, losses, outgoing, shadow
 from bot.alert_text import About, Ending
 from bot.analysis import Found, LimitError, NoSettingsError, Task
 from bot.branches import Branches
@@ -26,6 +27,7 @@ from bot.line import Line
 from bot.losses import Compared
 from bot.queue import Hold, SupersededError
 from bot.regressions import MAX_MUTED, MAX_OPEN, MAX_RESOLVED, Regression, State, decode, encode, recovered
+from bot.repo_config import RepoConfig
 from bot.source import LostError, MovedError, UnreachableError
 
 log = structlog.get_logger()
@@ -34,9 +36,9 @@ _replace = msgspec.structs.replace
 
 
 async def accepted_in(line: Line, repo: Repo, pull: int) -> frozenset[str]:
-    """The ids of findings that were accepted in a pull request's conversation."""
+    """The ids of findings that were accepted in a pull request's conversation, as bad as they can be."""
     talk = await line.jobs.talk(pull_subject(repo, pull))
-    return frozenset(talk.accepted)
+    return frozenset(name for name, word in talk.accepted.items() if word.level == Level.REGRESSION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +137,10 @@ async def _settled(job: _Job, state: State, bases: list[Sha], compared: Compared
     config = next((found.config for found in compared.found.values()), None)
     if config is None:
         return state
-    in_shadow = config.shadow or job.line.settings.shadows(job.event.repo)
-    speaks = "never" if in_shadow else config.alerts_on(job.event.branch)
+    speaks = config.alerts_on(job.event.branch)
     known = _replace(state, target=config.target, speaks=speaks)
+    if await _is_shadowed(job, config):
+        return _replace(known, speaks="never", open=(), opened=(), closed=(), pending=False)
     if speaks == "never":
         return _replace(known, open=(), opened=(), closed=(), pending=known.issue > 0)
     read = [base for base in bases if base in compared.found]
@@ -160,6 +163,12 @@ async def _settled(job: _Job, state: State, bases: list[Sha], compared: Compared
         closed=(*known.closed, *gone),
         pending=untold,
     )
+
+
+async def _is_shadowed(job: _Job, config: RepoConfig) -> bool:
+    """Whether nothing is to be written. What a release branch says adds to what the default branch says."""
+    whole = config if job.event.default else None
+    return await shadow.is_on(job.line, job.event.repo, whole) or config.shadow
 
 
 async def _told(job: _Job, state: State) -> State:
@@ -239,8 +248,9 @@ def _same(shown: str, wanted: str) -> bool:
 
 async def _forget(job: _Job, state: State | None) -> str:
     """The branch is gone, and its issue with it."""
+    shadowed = await shadow.is_on(job.line, job.event.repo)
     with contextlib.suppress(RefusedError):
-        issue = await job.issues.get(state.issue) if state is not None and state.issue else None
+        issue = await job.issues.get(state.issue) if state is not None and state.issue and not shadowed else None
         if state is not None and issue is not None and issue.state == "open":
             await job.hold.check()
             await job.issues.edit(issue.number, alert_text.body(state, job.about, "branch gone"), "not_planned")

@@ -192,8 +192,8 @@ class AlertEvent(Event, frozen=True, tag="alert"):
 
     @property
     def lane(self) -> str:
-        """A lane of its own: a receiver that is away for hours keeps no pull request waiting."""
-        return f"{self.installation}:alerts"
+        """That of its receiver: one that is away for hours keeps no pull request waiting, and no other receiver."""
+        return f"alerts:{self.receiver}"
 
 
 AnyEvent = PullEvent | GroupEvent | SuiteEvent | PushEvent | CommandEvent | GoneEvent | AlertEvent

@@ -451,7 +451,7 @@ class Jobs:
             async for key in self.redis.scan_iter(match=f"wp:on:{repo}{kind}*", count=SCAN):
                 subject = bytes(key).rpartition(b":")[0]
                 count += int(await self.redis.eval(_FORGET, 2, key, subject + b":lock"))
-        return count
+        return count + int(await self.redis.delete(f"{SHADOW}{repo}", in_shadow_key(repo)))
 
     async def _number(self, event: AnyEvent, what: str) -> int:
         return int(await self.redis.get(_key(event.subject, what)) or 0)

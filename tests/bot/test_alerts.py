@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import zlib
+from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
@@ -16,7 +17,7 @@ from bot.ids import Repo, Sha
 from bot.queue import HISTORY_KEPT
 from bot.regressions import MAX_OPEN, Regression, Resolved, State, is_marked, mark, recovered
 from bot.webhook import is_release
-from tests.bot.conftest import NAME
+from tests.bot.conftest import INSTALLATION, NAME
 from tests.bot.injection import INJECTIONS
 from tests.bot.line import BASE, HARMLESS, LOST, LOST_MORE, REAL, STUB, Line, Tree
 from tests.bot.pushes import NOWHERE, grown, hear, move, push, tip, told
@@ -295,6 +296,17 @@ async def test_what_a_person_closes_stays_closed_and_is_not_brought_up_again(lin
     assert _issues(line)[0] == closed
 
 
+async def test_a_push_that_comes_late_does_not_bring_up_what_a_person_closed(line: Line) -> None:
+    first = tip(line)
+    await push(line, {**LOST, **PAD})
+    _issues(line)[0]["state"] = "closed"
+    await push(line, {**LOST, **PAD_LOST})
+    known = [dict(issue) for issue in _issues(line)]
+    older = await line.commit({**BOTH, "README.md": "# Older\n"})
+    await hear(line, told("main", older, first))
+    assert _issues(line) == known
+
+
 async def test_a_closed_issue_is_left_alone_when_all_is_mended(line: Line) -> None:
     await push(line, LOST)
     _issues(line)[0]["state"] = "closed"
@@ -409,6 +421,28 @@ async def test_a_branch_says_by_its_own_settings_who_is_told(
     await push(line, {**LOST, SETTINGS: wanted})
     assert bool(_issues(line)) is told_of
     assert len(await _history(line)) == 1
+
+
+async def test_what_the_owner_says_holds_for_a_branch_that_says_nothing(line: Line, tmp_path: Path) -> None:
+    folder = tmp_path / "owner.git"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--bare", ".")
+    told_by_owner = await asyncio.to_thread(commit, folder, {SETTINGS: "alerts: never\n"}, "settings")
+    git(folder, "update-ref", "refs/heads/main", told_by_owner)
+    line.github.add_repository("Example/.github", folder, INSTALLATION, public=True)
+    await push(line, LOST)
+    assert _issues(line) == []
+
+
+@pytest.mark.parametrize("by", ["the branch", "an issue that is open already"])
+async def test_in_shadow_mode_a_push_is_recorded_and_nothing_is_written(line: Line, by: str) -> None:
+    if by != "the branch":
+        await push(line, LOST)
+    known = list(line.writes)
+    await push(line, {**LOST, SETTINGS: "shadow: true\n"})
+    await push(line, {**BASE, SETTINGS: "shadow: true\n"})
+    assert line.writes == known
+    assert len(await _history(line)) == 2 + len(known)
 
 
 async def test_alerts_that_are_switched_off_close_the_issue(line: Line) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from bot.demo.sample import git
 from bot.ids import Repo
+from bot.queue import SHADOW
 from tests.bot.conftest import INSTALLATION, NAME
 from tests.bot.line import BASE, LOST, Line
 from tests.bot.pushes import push, tip
@@ -40,7 +41,11 @@ async def test_all_of_it_is_forgotten_and_of_others_nothing(line: Line, how: str
     kinds = {name.partition(NAME.lower().encode())[2][:1] for name in await _stored(line)}
     assert kinds == {b"#", b"^", b"@", b"-"}, "there is something of each kind to forget"
     assert (mirrors / f"{Repo(NAME)}.git").is_dir()
+    kept = [f"wp:repo:{Repo(NAME)}:shadow", f"{SHADOW}{Repo(NAME)}"]
+    for key in kept:
+        await line.jobs.redis.set(key, 1)
     await line.tell(how, **_gone(how, NAME))
+    assert await line.jobs.redis.exists(*kept) == 0
     assert {name.partition(NAME.lower().encode())[2][:1] for name in await _stored(line)} == {b"-"}
     assert sorted(path.name for path in (mirrors / "example").iterdir()) == ["berth-two.git"]
     calls = len(line.github.calls)

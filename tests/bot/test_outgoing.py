@@ -15,7 +15,7 @@ from aiohttp import web
 from bot import outgoing
 from bot.config import Secret, Settings
 from bot.events import AlertEvent
-from bot.ids import Repo
+from bot.ids import Repo, Sha
 from tests.bot.conftest import INSTALLATION, NAME
 from tests.bot.line import BASE, LOST, REAL, STUB, Line
 from tests.bot.pushes import grown, hear, push, tip, told
@@ -151,6 +151,12 @@ async def test_a_slow_one_keeps_nobody_waiting(line: Line, receiver: Receiver, m
     assert len(receiver.requests) == 4
 
 
+def test_alerts_wait_in_the_lanes_of_their_receivers() -> None:
+    """So one that is down keeps neither a pull request waiting nor another receiver."""
+    lanes = {_alert(receiver).lane for receiver in ("a", "b")}
+    assert len(lanes | {str(INSTALLATION)}) == 3
+
+
 async def test_one_that_cannot_be_reached_is_told_when_it_can(
     line: Line, receiver: Receiver, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,22 +208,26 @@ async def test_no_address_is_stored(line: Line, receiver: Receiver) -> None:
     await line.quiet()
 
 
-async def test_one_that_is_not_in_the_settings_any_more_is_not_told(
-    line: Line, receiver: Receiver, capsys: pytest.CaptureFixture[str]
-) -> None:
-    event = AlertEvent(
+def _alert(receiver: str) -> AlertEvent:
+    return AlertEvent(
         delivery="alert-1",
         installation=INSTALLATION,
-        receiver="0123456789abcdef",
+        receiver=receiver,
         repo=Repo(NAME),
         branch="main",
         action="opened",
         target="windows",
-        tip=line.fork_point,
+        tip=Sha("0" * 40),
         time=0,
         issue=0,
         regressions=(),
     )
+
+
+async def test_one_that_is_not_in_the_settings_any_more_is_not_told(
+    line: Line, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event = _alert("0123456789abcdef")
     await line.jobs.submit(event)
     await line.quiet()
     assert receiver.requests == []
