@@ -48,7 +48,9 @@ class Reach:
         if any(behind.search(code) for other in others for code in _code(other)):
             return True
         if not callers:
-            return not view.shared(name) or not any(word.search(code) for code in _code(package, target=False))
+            if (bare[:1].isupper() and not receiver) or not view.shared(name):
+                return True  # other packages, which are not all held, call it
+            return not any(word.search(code) for code in _code(package, target=False))
         return any(_comes_to(s, word, view.scopes[0]) and self.reached(view, s.name) for s in callers)
 
     def asked_for(self, view: View, name: str) -> bool:
