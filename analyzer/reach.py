@@ -37,6 +37,8 @@ class Reach:
     def _look(self, view: View, name: str) -> bool:
         receiver, _, bare = name.rpartition(".")
         package = view.package
+        if bare[:1].isupper() and not receiver:
+            return True  # other packages call it, and not all of them are held
         # A method stands behind a dot, and a function of the package itself does not.
         behind = re.compile(rf"\.\s*{re.escape(bare)}\b")
         word = behind if receiver else re.compile(rf"(?<![.\w]){re.escape(bare)}\b")
@@ -48,9 +50,7 @@ class Reach:
         if any(behind.search(code) for other in others for code in _code(other)):
             return True
         if not callers:
-            if (bare[:1].isupper() and not receiver) or not view.shared(name):
-                return True  # other packages, which are not all held, call it
-            return not any(word.search(code) for code in _code(package, target=False))
+            return not view.shared(name) or not any(word.search(code) for code in _code(package, target=False))
         return any(_comes_to(s, word, view.scopes[0]) and self.reached(view, s.name) for s in callers)
 
     def asked_for(self, view: View, name: str) -> bool:
