@@ -1,7 +1,7 @@
 """Pairs the guards of base with those of head: what is new, what is gone, and what only moved."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -280,10 +280,14 @@ def _rest_stays(function: _Function, guard: Guard) -> bool:
 
 
 def _kept(function: _Function, guard: Guard) -> list[str]:
-    """What only the guard kept from the target: not what the function did elsewhere too."""
+    """What only the guard kept from the target: not what the function did elsewhere too, and does there alone now."""
     assert function.base is not None  # noqa: S101 - it has the guard
-    did, kept = ([s.replace(":=", "=") for s in work] for work in (work_of(function.base), guard.lost))
-    return [s for s in guard.lost if did.count(s.replace(":=", "=")) <= kept.count(s.replace(":=", "="))]
+    assert function.head is not None  # noqa: S101 - the caller looked
+    did, kept, does = (
+        Counter(s.replace(":=", "=") for s in work)
+        for work in (work_of(function.base), guard.lost, work_of(function.head))
+    )
+    return [s for s in guard.lost if did[w := s.replace(":=", "=")] <= kept[w] or did[w] <= does[w]]
 
 
 def same_work(old: str, new: str) -> bool:

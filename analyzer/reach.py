@@ -37,6 +37,8 @@ class Reach:
     def _look(self, view: View, name: str) -> bool:
         receiver, _, bare = name.rpartition(".")
         package = view.package
+        if bare[:1].isupper() and not receiver:
+            return True  # other packages call it, and not all of them are held
         # A method stands behind a dot, and a function of the package itself does not.
         behind = re.compile(rf"\.\s*{re.escape(bare)}\b")
         word = behind if receiver else re.compile(rf"(?<![.\w]){re.escape(bare)}\b")
