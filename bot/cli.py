@@ -604,6 +604,40 @@ def shadow(
     _in_store(read(_server_settings()))
 
 
+@app.command()
+def queue(
+    retry: Annotated[
+        str, typer.Option(metavar="DELIVERY", help="Try again what was given up; `all` is every one.")
+    ] = "",
+    drop: Annotated[str, typer.Option(metavar="DELIVERY", help="Forget what was given up; `all` is every one.")] = "",
+    format: Annotated[ScanFormat, typer.Option(help="What to print.")] = ScanFormat.TERMINAL,  # noqa: A002 - the option's name
+) -> None:
+    """How many jobs wait and run, and which were given up after several tries.
+
+    Settings are those of the server, whose store has the queue.
+
+    Examples: `winparity queue`, `winparity queue --retry all`, `winparity queue --format json`.
+    """
+    from rich.console import Console
+
+    from bot.graves import open_graves, show_queue
+    from bot.web import store
+
+    if retry and drop:
+        fail("either --retry or --drop, not both")
+
+    async def look(settings: "Settings") -> None:
+        async with store(settings) as url:
+            if wanted := retry or drop:
+                opened = await open_graves(url, wanted, retry=bool(retry))
+                if not opened and wanted != "all":
+                    fail(f"there is no delivery {wanted[:100]} that was given up; `winparity queue` lists them")
+                _note(f"{len(opened)} {'tried again' if retry else 'forgotten'}")
+            await show_queue(url, Console(emoji=False), format.value)
+
+    _in_store(look(_server_settings()))
+
+
 def _in_store(doing: "Coroutine[None, None, None]") -> None:
     """Do what needs the server's store."""
     import asyncio

@@ -24,6 +24,7 @@ COMMANDS = (
     "setup",
     "replay",
     "shadow",
+    "queue",
     "serve",
     "worker",
     "doctor",
