@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -11,7 +12,9 @@ import pytest
 from bot.check import CHECK_NAME
 from bot.comment import MARKER
 from bot.demo.sample import git
+from bot.doctor_app import check_deliveries
 from bot.passages import BUDGET
+from bot.registration import Delivery
 from bot.web import listening
 from bot.worker import working
 from tests.bot.conftest import APP_ID, NAME
@@ -232,7 +235,9 @@ def _without(body: str, line: Line, head: str) -> str:
 
 
 async def died(line: Line) -> None:
-    """A store that is away is a health state, and no delivery is acknowledged that could be lost."""
+    """What we did not take is seen in GitHub's own list, a store that is away is a health state, and nothing is lost."""
+    unheard = [Delivery(str(n), datetime.now(UTC), "failed", 502, "pull_request") for n in range(3)]
+    assert check_deliveries(unheard, "https://github.com/settings/apps").level == "failure"
     async with aiohttp.ClientSession() as session:
         for path in ("healthz", "readyz"):
             assert (await session.get(f"{line.web}/{path}")).status == 200

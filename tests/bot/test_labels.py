@@ -62,8 +62,8 @@ async def test_only_the_difference_is_written(line: Line) -> None:
     assert _written(line) == [
         "1/labels",
         "1/labels",
-        "1/labels/windows: regression",
-        "1/labels/windows: improvement",
+        "1/labels/windows:%20regression",
+        "1/labels/windows:%20improvement",
     ]
 
 
@@ -115,7 +115,7 @@ async def test_one_that_is_gone_when_it_is_to_be_taken_off_is_no_failure(line: L
     line.github.on_call = lambda method, _: pull.labels.clear() if method == "DELETE" else None
     await _pushed(line, pull, HARMLESS)
     assert line.runs(pull.head)[0]["conclusion"] == "success"
-    assert _written(line)[-1] == "1/labels/windows: regression"
+    assert _written(line)[-1] == "1/labels/windows:%20regression"
 
 
 async def test_a_first_time_asks_eight_times_at_most(line: Line) -> None:
