@@ -16,7 +16,16 @@ from aiohttp import web
 
 from bot.config import Secret, Settings
 from bot.demo.github import PullState, RepositoryState, StandIn
-from bot.github import DEFAULT_WAIT, MAX_WAIT, TOKEN_MARGIN, BusyError, GitHub, Installation, RefusedError
+from bot.github import (
+    DEFAULT_WAIT,
+    MAX_WAIT,
+    TOKEN_MARGIN,
+    TOKEN_PERMISSIONS,
+    BusyError,
+    GitHub,
+    Installation,
+    RefusedError,
+)
 from bot.ids import Login, Repo
 from tests.bot.conftest import APP_ID, INSTALLATION, Keys, Template
 
@@ -75,7 +84,8 @@ async def test_a_token_is_for_one_repository_and_what_we_need(
         "permissions": {"contents": "read", "pull_requests": "write", "checks": "write"},
     }
     assert await other.token() != await installation.token()
-    github._tokens[INSTALLATION, other.repo] = (await installation.token(), time.time() + 999)
+    permissions = frozenset(TOKEN_PERMISSIONS.items())
+    github._tokens[INSTALLATION, other.repo, permissions] = (await installation.token(), time.time() + 999)
     with pytest.raises(RefusedError) as refused:
         await other.pull(1)
     assert refused.value.status == 404
@@ -455,7 +465,7 @@ async def test_who_may_write(
 
 async def test_a_name_is_quoted_in_a_path(standin: StandIn, installation: Installation) -> None:
     assert not await installation.may_write(Login("renovate[bot]"))
-    assert standin.calls[-1].path.endswith("/collaborators/renovate[bot]/permission")
+    assert standin.calls[-1].path.endswith("/collaborators/renovate%5Bbot%5D/permission")
 
 
 async def test_a_permission_that_we_may_not_ask_for_is_no_permission_denied(
