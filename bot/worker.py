@@ -39,6 +39,8 @@ GRACE = 20
 STOP_POLL = 0.01
 # Seconds that a worker waits for a job before it looks whether it is to stop.
 DEQUEUE_TIMEOUT = 1.0
+# The same for one that looks at the inbox; whoever stops a worker waits for it.
+DISPATCH_WAIT = 0.2
 
 log = structlog.get_logger()
 
@@ -101,7 +103,7 @@ async def _dispatch(jobs: Jobs, over: asyncio.Event) -> None:
     """Make jobs of what comes in, until it is over."""
     while not over.is_set():
         try:
-            await jobs.dispatch(DEQUEUE_TIMEOUT)
+            await jobs.dispatch(DISPATCH_WAIT)
         except (redis.RedisError, OSError):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DEQUEUE_TIMEOUT):
