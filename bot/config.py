@@ -201,7 +201,7 @@ class Unregistered:
             environ.get("HOST") or "0.0.0.0",  # noqa: S104 - see SETTINGS
             reader.number("PORT", int, least=0, most=MAX_PORT),
             reader.choice("WINPARITY_LOG", "console", "json"),  # type: ignore[arg-type] # choice() returns one of the words
-            reader.url("WINPARITY_GITHUB_API_URL"),
+            reader.api_url(),
             reader.url("WINPARITY_GITHUB_URL"),
         )
         if reader.problems:

@@ -154,9 +154,13 @@ def _delivery_key(delivery: str) -> str:
 def _one_more(event: AnyEvent) -> AnyEvent:
     """The event as a delivery of our own, named after the one that led to it. What it told is old by now."""
     delivery = f"{event.delivery.partition('+')[0]}+{secrets.token_hex(4)}"
-    if isinstance(event, PullEvent):
-        return msgspec.structs.replace(event, delivery=delivery, pull=None, again=False)
-    return msgspec.structs.replace(event, delivery=delivery)
+    match event:
+        case PullEvent():
+            return msgspec.structs.replace(event, delivery=delivery, pull=None, again=False)
+        case GroupEvent():
+            return msgspec.structs.replace(event, delivery=delivery, again=False)
+        case _:
+            return msgspec.structs.replace(event, delivery=delivery)
 
 
 class Grave(msgspec.Struct, frozen=True):

@@ -215,6 +215,11 @@ def test_half_an_app_is_an_app(environ: dict[str, str], names: list[str]) -> Non
     assert credentials(environ) == names
 
 
+def test_before_there_is_an_app_the_api_follows_from_the_server_too() -> None:
+    unregistered = Unregistered.from_env({"WINPARITY_GITHUB_URL": "https://ghe.example.com"})
+    assert unregistered.api_url == "https://ghe.example.com/api/v3"
+
+
 def test_without_an_app_the_address_is_known(tmp_path: Path) -> None:
     environ = {"HOST": "::1", "PORT": "0", "WINPARITY_ENV_FILE": str(tmp_path / "x"), "WINPARITY_LOG": "json"}
     assert Unregistered.from_env(environ) == Unregistered(

@@ -13,8 +13,8 @@ from saq import Job
 from saq.utils import now
 
 from bot import inbox, queue
-from bot.events import AnyEvent, PullEvent, decode, encode
-from bot.ids import Repo
+from bot.events import AnyEvent, GroupEvent, PullEvent, decode, encode
+from bot.ids import Repo, Sha
 from bot.inbox import PENDING
 from bot.queue import QUEUE, Hold, Jobs, SupersededError, later
 from tests.bot.conftest import until
@@ -354,6 +354,26 @@ async def test_an_event_that_came_meanwhile_is_answered_by_one_more_job(jobs: Jo
         assert hold is not None
         await jobs.note_answered(again, hold)
     assert await jobs.answered(again, 4)
+
+
+async def test_one_more_job_does_not_ask_for_a_new_run_once_more(jobs: Jobs) -> None:
+    sha = Sha("1" * 40)
+    group = GroupEvent(delivery="d-1", installation=7, repo=Repo("example/berth"), head=sha, base=sha, again=True)
+    await _submit(jobs, group)
+    async with jobs.hold(group, await _begun(jobs)) as hold:
+        assert hold is not None
+        assert hold.again == 1
+        await _submit(jobs, replace(group, delivery="d-2", again=False))
+        await jobs.note_answered(group, hold)
+        await jobs.finished(group)
+    for _ in range(2):
+        job = await _begun(jobs)
+    assert job.kwargs is not None
+    more = decode(job.kwargs["event"])
+    assert isinstance(more, GroupEvent)
+    async with jobs.hold(more, job) as hold:
+        assert hold is not None
+        assert hold.again == 0
 
 
 async def test_one_more_job_is_not_lost_either(jobs: Jobs) -> None:
