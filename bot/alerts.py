@@ -7,7 +7,7 @@ what was there before and is not any more.
 
 import contextlib
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -16,7 +16,7 @@ import structlog
 from analyzer.model import Level
 from bot import alert_text, losses, outgoing, shadow
 from bot.alert_text import About, Ending
-from bot.analysis import Found, LimitError, NoSettingsError, Task
+from bot.analysis import Found, LimitError, Task
 from bot.branches import Branches
 from bot.events import AlertEvent, PushEvent, pull_subject
 from bot.finding_ids import id_of
@@ -115,12 +115,9 @@ async def _compared(job: _Job, state: State, bases: list[Sha], tip: Sha) -> Comp
 
 async def _found(job: _Job, base: Sha, tip: Sha) -> Found | None:
     """What differs between two trees; None when that cannot be said: the server has lost the first, or it is too much."""
-    task = Task(job.event.repo, base, tip, otherwise=None, settings=tip)
+    task = Task(job.event.repo, base, tip, settings=tip)
     try:
-        with contextlib.suppress(NoSettingsError):
-            return await job.line.analyst.compare(task, await job.branches.token())
-        task = replace(task, otherwise=await job.line.orgs.of(job.branches, private=job.event.private))
-        return await job.line.analyst.compare(task, await job.branches.token())
+        return await job.line.compare(job.branches, task, private=job.event.private)
     except LostError:
         return None
     except LimitError as error:

@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import get_args
 
 from bot import answers, report, shadow
-from bot.analysis import Found, LimitError, NoSettingsError, Task
+from bot.analysis import Found, LimitError, Task
 from bot.check import CHECK_NAME
 from bot.codeowners import chosen
 from bot.config import Comment, Settings
 from bot.events import GroupEvent, PullEvent, SuiteEvent, about, again, pull_subject
 from bot.github import BROKEN_WAIT, BusyError, Installation, RefusedError
 from bot.ids import Repo
-from bot.labels import label, labels
+from bot.labels import label, labels, leaves_alone
 from bot.line import Line
 from bot.owners import Owners
 from bot.publish import About, Published, publish
@@ -84,8 +84,8 @@ async def _check(line: Line, github: Installation, event: PullEvent, pull: Pull,
 async def _record(line: Line, event: PullEvent, pull: Pull, wanted: Report, found: Found | None) -> str:
     """Keep what would be shown, and show nothing."""
     analysis = found.analysis if found else None
-    names = [name for name, asked in labels(analysis).items() if asked] if analysis else []
-    names = names if found and found.config.labels and not pull.draft and not pull.locked else []
+    labelled = found is not None and found.config.labels and not leaves_alone(pull)
+    names = [name for name, asked in labels(found.analysis).items() if asked] if found and labelled else []
     told = chosen(found.owners, pull.author) if found and wanted.comment is not None else ()
     await shadow.record(line, event, pull, wanted, analysis, labels=names, owners=told)
     return "recorded, in shadow mode"
@@ -106,10 +106,7 @@ async def compared(line: Line, github: Installation, pull: Pull) -> Found | Repo
 async def _compare(line: Line, github: Installation, task: Task, *, private: bool) -> Found | Report:
     """What differs for the platform; where that cannot be said, what to show instead."""
     try:
-        with contextlib.suppress(NoSettingsError):
-            return await line.analyst.compare(replace(task, otherwise=None), await github.token())
-        task = replace(task, otherwise=await line.orgs.of(github, private=private))
-        return await line.analyst.compare(task, await github.token())
+        return await line.compare(github, task, private=private)
     except MovedError:
         raise
     except UnreachableError as error:

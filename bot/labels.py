@@ -28,6 +28,11 @@ def labels(analysis: Analysis) -> dict[str, str]:
     return {f"{target}: {level.value}": _digest(analysis, level) for level in LEVELS}
 
 
+def leaves_alone(pull: Pull) -> bool:
+    """Whether a pull request's labels stay as they are for now."""
+    return pull.draft or pull.locked
+
+
 def _digest(analysis: Analysis, level: Level) -> str:
     found = sorted({finding.fingerprint for finding in analysis.findings if finding.level is level})
     return hashlib.sha256("\n".join(found).encode()).hexdigest()[:40] if found else ""
@@ -55,7 +60,7 @@ async def label(
     Raises:
         BusyError: GitHub cannot be asked now.
     """
-    if pull.draft or pull.locked:
+    if leaves_alone(pull):
         return
     key = labels_key(event)
     stored = cast("dict[bytes, bytes]", await jobs.redis.hgetall(key))

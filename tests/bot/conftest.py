@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import aiohttp
 import pytest
@@ -26,7 +26,7 @@ from bot.valkey import _children, _ensure
 from bot.web import listening
 from bot.worker import working
 from tests.bot.line import BASE, NAME, Line
-from tests.bot.openapi import Judge, UnavailableError, description, must_not_skip
+from tests.bot.openapi import Judge, UnavailableError, description, must_not_skip, webhook_examples
 
 APP_ID = 4242
 INSTALLATION = 7
@@ -80,6 +80,17 @@ def judge() -> Judge | None:
         if must_not_skip():
             raise
         return None
+
+
+@pytest.fixture(scope="session")
+def examples() -> list[tuple[str, dict[str, Any]]]:
+    """GitHub's own examples of webhooks, by event."""
+    try:
+        return webhook_examples()
+    except UnavailableError as error:
+        if must_not_skip():
+            raise
+        pytest.skip(f"GitHub's webhook examples are not tried: {error}")
 
 
 @pytest.fixture

@@ -1,13 +1,13 @@
 """Every webhook that GitHub shows as an example, sent to the real server: each is answered, and none does harm."""
 
 import json
+from typing import Any
 
 import pytest
 
 from bot.webhook import HANDLED
 from tests.bot.conftest import INSTALLATION
 from tests.bot.line import LOST, Line
-from tests.bot.openapi import UnavailableError, must_not_skip, webhook_examples
 
 TOKENS = "/access_tokens"
 
@@ -17,14 +17,9 @@ TOKENS = "/access_tokens"
 async def test_every_example_is_answered_and_nothing_is_written(
     line: Line,
     capsys: pytest.CaptureFixture[str],
+    examples: list[tuple[str, dict[str, Any]]],
     installed: bool,  # noqa: FBT001 - a table's column
 ) -> None:
-    try:
-        examples = webhook_examples()
-    except UnavailableError as error:
-        if must_not_skip():
-            raise
-        pytest.skip(f"GitHub's webhook examples are not sent: {error}")
     answers: dict[int, set[str]] = {}
     for number, (name, payload) in enumerate(examples):
         ours = {"installation": {"id": INSTALLATION}} if installed else {}

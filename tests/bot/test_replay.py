@@ -16,7 +16,6 @@ from bot.replay import ReplayError, delivery, guess
 from bot.webhook import HANDLED
 from tests.bot.conftest import APP_ID, WEBHOOK_SECRET, Keys
 from tests.bot.line import LOST, MIXED, NAME, Line
-from tests.bot.openapi import UnavailableError, must_not_skip, webhook_examples
 
 SIGNED = {"X-GitHub-Event": "pull_request", "X-GitHub-Delivery": "a-delivery", "X-Hub-Signature-256": "sha256=00"}
 
@@ -178,13 +177,7 @@ async def test_a_github_that_refuses_and_a_store_that_is_away_are_said(line: Lin
     assert (status, "the store is away" in err) == (2, True)
 
 
-def test_githubs_examples_tell_their_event() -> None:
-    try:
-        examples = webhook_examples()
-    except UnavailableError as error:
-        if must_not_skip():
-            raise
-        pytest.skip(f"GitHub's webhook examples are not tried: {error}")
+def test_githubs_examples_tell_their_event(examples: list[tuple[str, dict[str, Any]]]) -> None:
     assert set(EVENTS) < set(HANDLED)
     for name, payload in examples:
         try:

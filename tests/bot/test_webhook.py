@@ -15,7 +15,6 @@ from bot.events import AnyEvent, PullEvent, decode, encode
 from bot.ids import Repo, Sha
 from bot.pull import Pull
 from bot.webhook import MAX_DELIVERY_LENGTH, EventError, SignatureError, parse, verify
-from tests.bot.openapi import UnavailableError, must_not_skip, webhook_examples
 
 BODY = b'{"zen": "Mind your words, they are important."}'
 SECRETS = (Secret("the new one"), Secret("the old one"))
@@ -258,16 +257,6 @@ def test_an_error_is_short_and_holds_nothing_of_a_large_payload() -> None:
 
 
 # GitHub's own examples.
-
-
-@pytest.fixture(scope="module")
-def examples() -> list[tuple[str, dict[str, Any]]]:
-    try:
-        return webhook_examples()
-    except UnavailableError as error:
-        if must_not_skip():
-            raise
-        pytest.skip(f"GitHub's webhook examples are not tried: {error}")
 
 
 def test_every_example_of_github_is_an_event_or_nothing(examples: list[tuple[str, dict[str, Any]]]) -> None:
