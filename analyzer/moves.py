@@ -59,7 +59,7 @@ def renames_of(base: Snapshot, head: Snapshot) -> dict[str, str]:
     few = len(gone) * len(come) <= MAX_COMPARED_PAIRS
     for new in come:
         for old in gone:
-            same_name = old.path.rpartition("/")[2] == new.path.rpartition("/")[2]
+            same_name = _last(old.path) == _last(new.path)
             if old.path.endswith("_test.go") != new.path.endswith("_test.go"):
                 continue
             if old.blob == new.blob or few or same_name:

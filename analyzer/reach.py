@@ -24,6 +24,7 @@ class Reach:
         self._views = views
         self._known: dict[tuple[str, str], bool] = {}
         self._asked: set[tuple[str, str]] = set()
+        self._read: dict[tuple[str, bool, bool], list[str]] = {}
 
     def reached(self, view: View, name: str) -> bool:
         """Whether the target may come to a function. What the package itself never names is called from elsewhere."""
@@ -44,13 +45,13 @@ class Reach:
         word = behind if receiver else re.compile(rf"(?<![.\w]){re.escape(bare)}\b")
         callers = [s for s in _functions(package) if s.name != name and bare.encode() in s.source]
         callers = [s for s in callers if word.search(one_line(_body(s))) and (package.dir, s.name) not in self._asked]
-        if _named_outside(package, re.compile(rf"\b{re.escape(bare)}\b")):
+        if self._named_outside(package, re.compile(rf"\b{re.escape(bare)}\b")):
             return True
         others = (v.package for v in self._views if v is not view) if bare[:1].isupper() else ()
-        if any(behind.search(code) for other in others for code in _code(other)):
+        if any(behind.search(code) for other in others for code in self._code(other)):
             return True
         if not callers:
-            return not view.shared(name) or not any(word.search(code) for code in _code(package, target=False))
+            return not view.shared(name) or not any(word.search(code) for code in self._code(package, target=False))
         return any(_comes_to(s, word, view.scopes[0]) and self.reached(view, s.name) for s in callers)
 
     def asked_for(self, view: View, name: str) -> bool:
@@ -65,12 +66,28 @@ class Reach:
             any(
                 word.search(_without(declared, code))
                 for word, other in zip(there, self._views, strict=True)
-                for code in _code(other.package, target=target, tests=not target)
+                for code in self._code(other.package, target=target, tests=not target)
                 if bare in code
             )
             for target in (True, False)
         ]
         return sides[0] or not sides[1]
+
+    def _named_outside(self, package: Package, word: re.Pattern[str]) -> bool:
+        """Whether something other than a function names it: an interface, a variable, an ``init``."""
+        within = sum(len(word.findall(one_line(s.source.decode(errors="replace")))) for s in _functions(package))
+        return sum(len(word.findall(code)) for code in self._code(package)) > within
+
+    def _code(self, package: Package, *, target: bool = True, tests: bool = False) -> list[str]:
+        """What the target builds of a package, or else what only the reference does; read once for all that is asked."""
+        key = package.dir, target, tests
+        if key not in self._read:
+            self._read[key] = [
+                one_line(file.source.content.decode(errors="replace"))
+                for file in package.files.values()
+                if file.on_target is target and (target or file.on_reference) and (tests or not file.is_test)
+            ]
+        return self._read[key]
 
 
 def _without(parts: Sequence[str], code: str) -> str:
@@ -86,19 +103,6 @@ def _functions(package: Package) -> list[Symbol]:
 def _body(symbol: Symbol) -> str:
     """A function without its own name."""
     return symbol.source.decode(errors="replace").partition("(")[2]
-
-
-def _code(package: Package, *, target: bool = True, tests: bool = False) -> Iterator[str]:
-    """What the target builds of a package, or else what only the reference does."""
-    for file in package.files.values():
-        if file.on_target is target and (target or file.on_reference) and (tests or not file.is_test):
-            yield one_line(file.source.content.decode(errors="replace"))
-
-
-def _named_outside(package: Package, word: re.Pattern[str]) -> bool:
-    """Whether something other than a function names it: an interface, a variable, an ``init``."""
-    within = sum(len(word.findall(one_line(s.source.decode(errors="replace")))) for s in _functions(package))
-    return sum(len(word.findall(code)) for code in _code(package)) > within
 
 
 def _comes_to(symbol: Symbol, word: re.Pattern[str], scope: Scope) -> bool:

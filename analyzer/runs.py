@@ -63,15 +63,7 @@ def _tests_lost(change: "PackageChange", moved: Mapping[str, Runs]) -> Iterator[
     covered = set[str]()
     for file in change.files:
         if file.left_alone and file.head is not None and file.head.is_test:
-            lost = [
-                name
-                for name, state in base.items()
-                if file.base is not None
-                and state.symbol.file.path == file.base.path
-                and state.runs < Runs.NEVER
-                and name in head
-                and head[name].runs is Runs.NEVER
-            ]
+            lost = _only_here(base, head, file.base.path) if file.base is not None else []
             covered |= set(lost)
             if lost:
                 yield TestChange(file.head, None, _constraint_line(file.head), count=len(lost))
@@ -97,14 +89,7 @@ def _tests_won(change: "PackageChange") -> Iterator[TestChange]:
     covered = set[str]()
     for file in change.files:
         if file.entered_alone and file.head is not None and file.head.is_test:
-            won = [
-                name
-                for name, state in head.items()
-                if state.symbol.file.path == file.head.path
-                and state.runs < Runs.NEVER
-                and name in base
-                and base[name].runs is Runs.NEVER
-            ]
+            won = _only_here(head, base, file.head.path)
             covered |= set(won)
             if won:
                 yield TestChange(file.head, None, _constraint_line(file.head), count=len(won))
@@ -119,6 +104,18 @@ def _tests_won(change: "PackageChange") -> Iterator[TestChange]:
             for subtest in old.subtests.keys() - state.subtests.keys():
                 if subtest.encode() in source:
                     yield TestChange(state.symbol.file, state, state.symbol.declaration.line, subtest)
+
+
+def _only_here(here: Mapping[str, TestState], there: Mapping[str, TestState], path: str) -> list[str]:
+    """The tests of a file that one side runs, at least in part, and that the other has and never runs."""
+    return [
+        name
+        for name, state in here.items()
+        if state.symbol.file.path == path
+        and state.runs < Runs.NEVER
+        and name in there
+        and there[name].runs is Runs.NEVER
+    ]
 
 
 def _renamed_test(name: str, change: "PackageChange") -> TestState | None:

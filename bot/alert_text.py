@@ -10,7 +10,7 @@ from analyzer.model import Options, Platform
 from analyzer.names import in_words_of, platform_name
 from bot.docs import FIX, PAGES, section
 from bot.ids import Repo, Sha
-from bot.markdown import MAX_NAME, code, plain, unlinked
+from bot.markdown import code, fragment, located, plain, unlinked
 from bot.passages import BUDGET
 from bot.regressions import MAX_OPEN, Regression, Resolved, State, mark
 from bot.repo_config import PATH
@@ -39,11 +39,9 @@ class About:
     def blob(self, regression: Regression) -> str:
         """A link to the lines, at the commit that has them."""
         sha = regression.after if regression.side == "head" else regression.before
-        lines = f"#L{regression.line}" + (f"-L{regression.end_line}" if regression.end_line > regression.line else "")
-        path = regression.path
-        shown = path if len(path) < MAX_NAME else f"…{path[20 - MAX_NAME :]}"
-        target = f"{self.web}/{self.repo}/blob/{sha}/{quote(path, safe='/')}{lines}"
-        return f"[{code(f'{shown}:{regression.line}')}]({target})"
+        lines = fragment(regression.line, regression.end_line)
+        target = f"{self.web}/{self.repo}/blob/{sha}/{quote(regression.path, safe='/')}{lines}"
+        return f"[{located(regression.path, regression.line)}]({target})"
 
     def way(self, regression: Regression) -> str:
         """Since when, and by what."""

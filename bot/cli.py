@@ -508,13 +508,13 @@ def setup(
     """
     import asyncio
 
+    from rich.console import Console
+
     from bot.config import ConfigError
     from bot.log import set_up
     from bot.setup_console import at_console, prepared
 
     set_up("console", quiet=True)
-    from rich.console import Console
-
     console = Console(emoji=False)
     try:
         plan = prepared(url, org, env_file, port, replace=replace)
@@ -705,13 +705,13 @@ def doctor(
     """
     import asyncio
 
+    from rich.console import Console
+
     from bot.checks import Check, checks_json, show_check, show_sum
     from bot.doctor import examine
     from bot.log import set_up
 
     set_up("console", quiet=True)
-    from rich.console import Console
-
     console = Console(emoji=False)
 
     async def run() -> list[Check]:

@@ -48,6 +48,17 @@ def code(text: str) -> str:
     return f"{fence}{space}{shown}{space}{fence}"
 
 
+def located(path: str, line: int) -> str:
+    """A path, of which the end counts, and a line, as code."""
+    shown = path if len(path) < MAX_NAME else f"…{path[20 - MAX_NAME :]}"
+    return code(f"{shown}:{line}")
+
+
+def fragment(first: int, last: int) -> str:
+    """How an address names lines of a file on GitHub."""
+    return f"#L{first}" + (f"-L{last}" if last > first else "")
+
+
 def plain(text: str) -> str:
     """A text of unknown origin as Markdown that shows just it: no markup, mention, issue, commit or web link."""
     line = short(" ".join(text.split()), MAX_MESSAGE)

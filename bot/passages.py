@@ -9,7 +9,7 @@ from analyzer.model import Analysis, Finding, Level, Place
 from analyzer.names import in_words_of, platform_name
 from bot.docs import FIX, RULES_PAGE, SETTINGS_PAGE, WHY, in_short, rule_address
 from bot.ids import Repo
-from bot.markdown import MAX_NAME, Links, code, plain
+from bot.markdown import Links, code, fragment, located, plain
 from bot.repo_config import Problem, RepoConfig
 
 BUDGET = 60_000
@@ -85,9 +85,8 @@ class Page:
     def link(self, words: str, side: str, place: Place, end_line: int = 0) -> str:
         """A link to lines of a file at the revision that has them."""
         sha = self.analysis.head if side == "head" else self.analysis.base
-        lines = f"#L{place.line}" + (f"-L{end_line}" if end_line > place.line else "")
         folder = f"{self.web}/{self.repo}/blob/{sha}/" if self.repo else ""
-        return self.links.to(words, folder + quote(place.path, safe="/") + lines)
+        return self.links.to(words, folder + quote(place.path, safe="/") + fragment(place.line, end_line))
 
 
 def within_budget(page: Page, compose: Callable[[Page, int], Iterable[str]], first: str = "") -> str:
@@ -213,10 +212,9 @@ def _what(finding: Finding) -> str:
 
 def _evidence(finding: Finding, page: Page) -> Iterable[str]:
     """Links to all that base and head have to show, and to the rule; and what the finding is called in a command."""
-    path = finding.path if len(finding.path) < MAX_NAME else f"…{finding.path[20 - MAX_NAME :]}"
     here = Place(finding.path, finding.line)
     at_base = " before" if finding.side == "base" else ""
-    yield page.link(code(f"{path}:{finding.line}"), finding.side, here, finding.end_line) + at_base
+    yield page.link(located(finding.path, finding.line), finding.side, here, finding.end_line) + at_base
     if finding.before is not None:
         yield page.link("before", "base", finding.before)
     if finding.counterpart is not None and finding.counterpart != here:

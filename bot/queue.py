@@ -251,10 +251,6 @@ class Jobs:
             await self._enqueue(event)
         return len(arrived)
 
-    async def _next(self, lane: str) -> None:
-        for event in await self._inbox.take_off(lane):
-            await self._enqueue(event)
-
     async def _enqueue(self, event: AnyEvent) -> bool:
         """Make an event a job, unless it is one already: a delivery that comes twice asks for nothing new."""
         if await self.redis.zscore(_INCOMPLETE, self.queue.job_id(event.delivery)) is not None:
@@ -298,11 +294,16 @@ class Jobs:
         """Strike an event off. The same delivery never runs again."""
         async with self.redis.pipeline(transaction=True) as pipe:
             pipe.set(_delivery_key(event.delivery), 1, ex=DELIVERY_TTL)
-            pipe.hdel(PENDING, event.delivery)
-            pipe.hdel(TRIES, event.delivery)
-            pipe.srem(flight(event.lane), event.delivery)
-            await pipe.execute()
-        await self._next(event.lane)
+            await self._strike_off(event, pipe)
+
+    async def _strike_off(self, event: AnyEvent, pipe: Pipeline) -> None:
+        """Nobody works on an event any more, and what else is to be done goes with that: the next of its lane has a turn."""
+        pipe.hdel(PENDING, event.delivery)
+        pipe.hdel(TRIES, event.delivery)
+        pipe.srem(flight(event.lane), event.delivery)
+        await pipe.execute()
+        for waiting in await self._inbox.take_off(event.lane):
+            await self._enqueue(waiting)
 
     async def bury(self, event: AnyEvent, why: str) -> None:
         """Strike an event off that cannot be worked on, and keep it to be looked at. Delivered again it is tried again.
@@ -312,11 +313,7 @@ class Jobs:
         grave = msgspec.json.encode(Grave(time.time(), why[:MAX_WHY], encode(event).decode()))
         async with self.redis.pipeline(transaction=True) as pipe:
             pipe.hset(BURIED, event.delivery, grave)
-            pipe.hdel(PENDING, event.delivery)
-            pipe.hdel(TRIES, event.delivery)
-            pipe.srem(flight(event.lane), event.delivery)
-            await pipe.execute()
-        await self._next(event.lane)
+            await self._strike_off(event, pipe)
         graves = await self.buried()
         if oldest := [delivery for delivery, _ in graves[: max(0, len(graves) - MAX_BURIED)]]:
             await self.redis.hdel(BURIED, *oldest)
