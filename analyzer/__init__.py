@@ -4,13 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from analyzer.around import wanted
+    from analyzer.around import Search
     from analyzer.findings import accepting, analyze
     from analyzer.table import scan
 
-__all__ = ["accepting", "analyze", "scan", "wanted"]
+__all__ = ["Search", "accepting", "analyze", "scan"]
 
-_HOMES = {"accepting": "findings", "analyze": "findings", "scan": "table", "wanted": "around"}
+_HOMES = {"Search": "around", "accepting": "findings", "analyze": "findings", "scan": "table"}
 
 
 def __getattr__(name: str) -> object:

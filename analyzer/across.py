@@ -128,6 +128,20 @@ class Repository:
                 files = [file for space in spaces(package, self._diff.options).all for file in space.users]
                 yield User(where, tuple(files), frozenset(), None)
 
+    def package(self, where: str) -> Package | None:
+        """A package at head, if it is held."""
+        side = self._sides.get(where)
+        return side.change.head.package if side is not None else self._around.get(where)
+
+    @cached_property
+    def by_path(self) -> Mapping[str, Package]:
+        """All packages that are held at head, by import path."""
+        root = self.modules.path
+        found = {where: side.change.head.package for where, side in self._sides.items()}
+        return {
+            root if where == "." else f"{root}/{where}": package for where, package in {**self._around, **found}.items()
+        }
+
     @cached_property
     def _around(self) -> Mapping[str, Package]:
         """The packages around that can matter. The others are not even parsed."""
@@ -143,6 +157,7 @@ class Repository:
         lost = {where for where, side in self._sides.items() if side.clear and side.gone}
         tails = [f'"{self.modules.path}"' if where == "." else f'/{where}"' for where in lost]
         tails += [f'"{path}"' for path in self._diff.vendor_losses]
+        tails += [f'"{module.path}' for module in self._diff.around.moved] if self._diff.around is not None else []
         encoded = [tail.encode() for tail in tails]
         return {directory(f.path) for f in files if any(tail in f.content for tail in encoded)}
 
@@ -166,18 +181,18 @@ def _needs(user: User, repository: Repository) -> Iterator[tuple[Provider, str, 
             known = None
             for name, line in qualified_uses(file, alias or provider.clause, names):
                 if name not in provider.gone:
-                    known = _needed_before(user, path, provider.clause) if known is None else known
+                    known = _needed_before(user, provider, repository.modules) if known is None else known
                     if name in known:
                         continue
                 if specific(file, name, provider.code):
                     yield provider, name, Place(file.path, line)
 
 
-def _needed_before(user: User, path: str, clause: str) -> frozenset[str]:
-    """What the package said of an imported one on the target at base."""
+def _needed_before(user: User, provider: Provider, modules: Modules) -> frozenset[str]:
+    """What the package said of an imported one on the target at base, when the module may have had another version."""
     found: set[str] = set()
     for file in user.base.files.values() if user.base is not None else ():
         for imported, alias in file.facts.imports:
-            if imported == path and file.on_target:
-                found |= selected(file.source.content, alias or clause)
+            if file.on_target and modules.directory(imported) == provider.dir:
+                found |= selected(file.source.content, alias or provider.clause)
     return frozenset(found)

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from analyzer import syntax
+from analyzer.body import REAL, Body, Outcome
 from analyzer.conditions import Scope
 from analyzer.model import Platform, Stub
 from analyzer.refusals import BUILDS_ERROR, SAYS_UNSUPPORTED
+from analyzer.shapes import result_types
 from analyzer.symbols import GoFile, Package, Symbol
 from analyzer.syntax import text
-from analyzer.ways import REAL, Body, Outcome, Ways, result_types
+from analyzer.ways import Ways
 from analyzer.world import World
 
 # ``*alias.Type[Arguments]``: what a method can be looked up by.

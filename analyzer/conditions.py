@@ -19,9 +19,15 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _FILLERS = frozenset(
     "is are on the a daemon daemons running runs run host client cli server engine for platform os".split()
 )
+# Behind the name of Windows they are an edition of it.
+_EDITIONS = frozenset("client server".split())
 _NEGATIONS = frozenset("not non no isnt un".split())
 _USER = re.compile(r"^os\.Gete?[ug]id\(\)$")
 _VERSION = re.compile(r"(?:KV|[vV]ersion|[bB]uild)$")
+# Mechanisms that no test finds on Windows: their names in predicates, and as texts that something is compared with.
+_LINUX_ONLY = frozenset(
+    "apparmor aufs btrfs cgroup cgroups cgroupfs devicemapper overlay overlay2 seccomp selinux systemd userns zfs".split()
+)
 # A predicate that follows another one this deep is not followed any further.
 MAX_DEPTH = 8
 
@@ -72,7 +78,8 @@ class Scope:
 
         Args:
             node: an expression.
-            local: what local variables were set to, where that is known.
+            local: what local variables were set to, where that is known; a parameter's name stands for its declaration,
+                where nobody knows what it is given.
             depth: how many names were followed to come here.
         """
         if node is None or depth > MAX_DEPTH:
@@ -90,6 +97,8 @@ class Scope:
                 return self._binary(node, local, depth)
             case "identifier":
                 return self._name(node, local, depth)
+            case "selector_expression" | "call_expression" if _is_given(node, local):
+                return Truth.MAYBE
             case "selector_expression":
                 return self.named(text(node.child_by_field_name("field")), whole=text(node))
             case "call_expression":
@@ -102,6 +111,21 @@ class Scope:
         if value is None:
             return max((self.truth(case, local) for case in cases), default=Truth.NO)
         return max((self._equal(value, case, local, 0) for case in cases), default=Truth.NO)
+
+    def chosen(self, value: Node | None, arms: Sequence[Node], local: Mapping[str, Node]) -> int | None:
+        """The number of the arm of a switch that the platform takes: -1 for none, None when it is not sure."""
+        default = -1
+        for number, arm in enumerate(arms):
+            if arm.type == "default_case":
+                default = number
+                continue
+            cases = arm.child_by_field_name("value")
+            worth = self.matches(value, cases.named_children if cases is not None else [], local)
+            if worth is Truth.YES:
+                return number
+            if worth is Truth.MAYBE:
+                return None
+        return default
 
     def _binary(self, node: Node, local: Mapping[str, Node] | None, depth: int) -> Truth:
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
@@ -116,6 +140,10 @@ class Scope:
                 return ~self._equal(left, right, local, depth)
             case operator:
                 return max(self._user(left, operator, right), self._newer(left, operator))
+
+    @property
+    def _lacks_linux(self) -> bool:
+        return self._tests and self.platform.goos == "windows"
 
     def _newer(self, left: Node | None, operator: str) -> Truth:
         """In tests, "from this version on" is what counts: the versions before it are passing away."""
@@ -135,6 +163,8 @@ class Scope:
             return Truth.YES if text(right)[1:-1] == self.platform.goarch else Truth.NO
         if left is not None and _USER.match(text(left)):
             return self._user(left, "==", right)
+        if self._lacks_linux and any(n is not None and text(n)[1:-1] in _LINUX_ONLY for n in (left, right)):
+            return Truth.NO
         for one, other in ((left, right), (right, left)):
             if one is None or other is None:
                 continue
@@ -146,7 +176,7 @@ class Scope:
                 mine = _system(self, other, local, depth)
                 if mine is not None:
                     return Truth.YES if mine.lower() == system.lower() else Truth.NO
-                if not self._own and _HOLDS_SYSTEM.search(_last_name(other)):
+                if not (self._own or _is_given(other, local)) and _HOLDS_SYSTEM.search(_last_name(other)):
                     return Truth.YES if system.lower() == self.platform.goos else Truth.NO
         return Truth.MAYBE
 
@@ -183,7 +213,11 @@ class Scope:
         if symbol.declaration.kind in {"const", "var"}:
             value = syntax.initial_value(symbol.source, symbol.name)
         elif symbol.declaration.is_function:
-            value = _single_result(symbol)
+            statements = _statements(symbol)
+            if len(statements) > 1:
+                worth = self._answer(statements, depth + 1)
+                return worth if worth is not Truth.MAYBE else None
+            value = _result(statements[0]) if statements else None
         else:
             return None
         if value is None:
@@ -196,23 +230,61 @@ class Scope:
         constant = symbol.declaration.kind != "var" or value.type not in {"true", "false"}
         return worth if worth is not Truth.MAYBE and constant else None
 
+    def _answer(self, statements: Sequence[Node], depth: int) -> Truth:
+        """What a predicate that is nothing but choices answers: ``if condition { return one }; return another``."""
+        if not statements or depth > MAX_DEPTH:
+            return Truth.MAYBE
+        first, rest = statements[0], statements[1:]
+        if first.type == "return_statement":
+            return self.truth(_result(first), None, depth + 1)
+        if first.type != "if_statement" or first.child_by_field_name("initializer") is not None:
+            return Truth.MAYBE
+        other = first.child_by_field_name("alternative")
+        if other is not None:
+            rest = [other] if other.type == "if_statement" else list(syntax.statements(other))
+        yes = self._answer(list(syntax.statements(first.child_by_field_name("consequence"))), depth + 1)
+        no = self._answer(rest, depth + 1)
+        condition = self.truth(first.child_by_field_name("condition"), None, depth + 1)
+        if condition is Truth.MAYBE:
+            return yes if yes is no else Truth.MAYBE
+        return yes if condition is Truth.YES else no
+
     def named(self, name: str, whole: str = "") -> Truth:
         """What the name of a predicate says: ``isWindows`` is sure, ``windowsContainerd`` is possible on Windows only."""
         words = [word.lower() for word in _WORD.findall(name)]
         joined = "".join(words)
         if joined.endswith("hyperv") or ("isolation" in whole.lower() and joined == "isprocess"):
             return Truth.MAYBE if self.platform.goos == "windows" else Truth.NO
+        if self._lacks_linux and not _LINUX_ONLY.isdisjoint(words):
+            return Truth.YES if not _NEGATIONS.isdisjoint(words) else Truth.NO
         systems = [word for word in words if word in KNOWN_GOOS or word == "unix"]
         if len(systems) != 1 or name.isupper():
             return Truth.MAYBE
         here = self.platform.goos in (UNIX_GOOS if systems[0] == "unix" else {systems[0]})
-        rest = [word for word in words if word not in _FILLERS and word != systems[0]]
+        behind = words[words.index(systems[0]) + 1 :][:1] if systems[0] == "windows" else []
+        rest = [word for word in words if word not in _FILLERS - _EDITIONS.intersection(behind) and word != systems[0]]
         if rest and set(rest) <= _NEGATIONS:
             return Truth.NO if here else Truth.YES
         if rest:
             sure_not = not here and words[0] in {"is", "runtime", "running", "has"}
             return Truth.NO if sure_not else Truth.MAYBE
         return Truth.YES if here else Truth.NO
+
+
+def note(statement: Node, local: dict[str, Node]) -> None:
+    """Remember what a local variable was set to, while it was set once."""
+    if statement.type not in {"short_var_declaration", "assignment_statement"}:
+        return
+    left, right = statement.child_by_field_name("left"), statement.child_by_field_name("right")
+    names = left.named_children if left else []
+    values = right.named_children if right else []
+    for number, name in enumerate(names):
+        if name.type != "identifier":
+            continue
+        if statement.type == "short_var_declaration" and len(values) == len(names):
+            local[text(name)] = values[number]
+        else:
+            local.pop(text(name), None)
 
 
 def _system(scope: Scope, node: Node, local: Mapping[str, Node] | None, depth: int) -> str | None:
@@ -245,6 +317,15 @@ def _system(scope: Scope, node: Node, local: Mapping[str, Node] | None, depth: i
             return None
 
 
+def _is_given(node: Node, local: Mapping[str, Node] | None) -> bool:
+    """Whether an expression is a parameter, or comes from one by way of fields and methods."""
+    root: Node | None = node
+    while root is not None and root.type in {"selector_expression", "call_expression", "parenthesized_expression"}:
+        root = root.child_by_field_name("operand") or root.child_by_field_name("function") or _only(root)
+    declared = local.get(text(root)) if local else None
+    return declared is not None and declared.type == "parameter_declaration"
+
+
 def _only(node: Node) -> Node | None:
     return node.named_children[0] if node.named_children else None
 
@@ -262,12 +343,12 @@ def _last_name(node: Node) -> str:
             return ""
 
 
-def _single_result(symbol: Symbol) -> Node | None:
-    """The expression of a function that is nothing but ``return expression``."""
+def _statements(symbol: Symbol) -> list[Node]:
     function = syntax.function_node(symbol.source)
-    body = function.child_by_field_name("body") if function is not None else None
-    statements = list(syntax.statements(body))
-    if len(statements) != 1 or statements[0].type != "return_statement":
-        return None
-    values = _only(statements[0])
+    return list(syntax.statements(function.child_by_field_name("body"))) if function is not None else []
+
+
+def _result(statement: Node) -> Node | None:
+    """The one expression that a statement returns."""
+    values = _only(statement) if statement.type == "return_statement" else None
     return _only(values) if values is not None and len(values.named_children) == 1 else None

@@ -6,16 +6,20 @@ from difflib import SequenceMatcher
 from functools import cached_property
 
 from analyzer.across import Repository, find_undefined
+from analyzer.imports import imports_of, seem_imported
 from analyzer.model import Around, Options, Snapshot
 from analyzer.moves import MAX_COMPARED_PAIRS, moved_directories, renames_of, with_origins
 from analyzer.pairs import GuardChanges, pair_guards
 from analyzer.parity import Revision, View
+from analyzer.portable import portable
 from analyzer.reach import Reach
 from analyzer.reading import of_a_change
 from analyzer.runs import TestChanges, pair_tests
 from analyzer.symbols import GoFile, Package, Symbol, directory, packages
+from analyzer.unbuilt import Unbuilt
 from analyzer.undefined import PackageSides, Undefined, never_built
 from analyzer.vendored import VendorLoss, find_vendor_losses
+from analyzer.world import Beyond
 
 # Two names this much alike, one gone and one new in the same place, are one function renamed.
 NAME_SIMILARITY = 0.6
@@ -76,6 +80,14 @@ class PackageChange:
         """Its directory, as head names it."""
         return self.head.package.dir
 
+    @property
+    def left_target(self) -> bool:
+        """Whether the target built the package, no program, and has no file of it any more."""
+        before, after = (
+            [f for f in view.package.files.values() if f.on_target and not f.is_test] for view in (self.base, self.head)
+        )
+        return bool(before) and not after and before[0].facts.package != "main"
+
     def names(self) -> list[str]:
         """All functions and methods that either side declares on either platform, sorted."""
         return self._names
@@ -89,6 +101,10 @@ class PackageChange:
     def renamed_from(self, name: str, *, on: str = "target") -> str | None:
         """The name that a function new at head had at base on a platform, if one much like it went away there."""
         return (self._renamed_on_target if on == "target" else self._renamed_on_reference).get(name)
+
+    def renamed(self) -> Mapping[str, str]:
+        """From new to old names on the target."""
+        return self._renamed_on_target
 
     @cached_property
     def _renamed_on_target(self) -> Mapping[str, str]:
@@ -168,6 +184,16 @@ class Diff:
         return _stubs_gone(self.packages)
 
     @cached_property
+    def twins_of_stubs_gone(self) -> tuple[Symbol, ...]:
+        """What the reference had beside stubs that some package no longer has on the target, and has no longer either."""
+        return tuple(
+            change.base.package.reference[name]
+            for change in self.packages
+            for name in set(_gone_stubs(change)) - {*change.renamed().values()}
+            if name in change.base.package.reference and name not in change.head.package.reference
+        )
+
+    @cached_property
     def guards(self) -> GuardChanges:
         """The guards that are new and those that are gone."""
         return pair_guards(self.packages, self.reach_at_base)
@@ -181,6 +207,29 @@ class Diff:
     def never_built(self) -> frozenset[str]:
         """Directories and files that could not be compiled for the target at base, and now say so: they lose nothing."""
         return never_built(self)
+
+    @cached_property
+    def unbuilt(self) -> Unbuilt:
+        """What the target could not build at base, though no constraint says so."""
+        return Unbuilt(self)
+
+    @cached_property
+    def left_unused(self) -> frozenset[str]:
+        """Directories of packages that leave the target as a whole, and that nothing imported which stays there.
+
+        Only Linux's own code uses them. An importer that did not change is not looked at: if the target built it, it would
+        not compile any more.
+        """
+        return _left_unused(self)
+
+    def named_around(self, change: PackageChange, symbol: Symbol) -> bool:
+        """Whether packages that did not change name a symbol of one that did: none of them is built for the target there."""
+        bare = symbol.name.rpartition(".")[2]
+        if self.around is None or not bare[:1].isupper():
+            return False
+        name, tail = f".{bare}".encode(), f'/{change.dir}"'.encode()
+        files = (f for path, f in self.around.files.items() if not path.endswith("_test.go"))
+        return any(name in f.content and tail in f.content for f in files)
 
     @cached_property
     def reach_at_head(self) -> Reach:
@@ -219,6 +268,13 @@ class Diff:
         """What vendored packages newly lack on the target, by import path."""
         return find_vendor_losses(self.vendored, self.options)
 
+    @cached_property
+    def portable(self) -> frozenset[str]:
+        """Files of head that the target leaves out and could build."""
+        head = {change.dir: change.head.package for change in self.packages}
+        built = (f for change in self.packages for f in change.base.package.files.values() if f.on_target)
+        return frozenset(file.path for file in portable(head, self.options, built))
+
     def moved_away(self, name: str) -> bool:
         """Whether a function of that bare name is new on the target in some package: it moved, it is not lost."""
         return bare(name) in self.arrived
@@ -253,7 +309,8 @@ def compare(base: Snapshot, head: Snapshot, options: Options, around: Around | N
     base = with_origins(base, around)
     deep = of_a_change(base, head)
     old, new = packages(base, options, deep), packages(head, options, deep)
-    then, now = Revision(old, options), Revision(new, options)
+    beyond = _beyond(around, options)
+    then, now = Revision(old, options, beyond[0]), Revision(new, options, beyond[1])
     renames = renames_of(base, head)
     moved = moved_directories(old, new, renames)
     changes = []
@@ -263,6 +320,15 @@ def compare(base: Snapshot, head: Snapshot, options: Options, around: Around | N
         changes.append(PackageChange(View(before, then), View(after, now), _files(before, after, renames, old)))
     unread = frozenset(directory(entry.path) for side in (base, head) for entry in side.unreadable)
     return Diff(tuple(changes), options, around, unread)
+
+
+def _beyond(around: Around | None, options: Options) -> tuple[Beyond, Beyond]:
+    """The vendored packages of base and of head that functions may hand on to."""
+    around = around or Around()
+    differ = around.vendored or (Snapshot(""), Snapshot(""))
+    sides = zip(differ, around.handed, strict=True)
+    before, after = (Beyond({**side.files, **handed}.values(), options) for side, handed in sides)
+    return before, after
 
 
 def _empty(where: str) -> Package:
@@ -281,6 +347,26 @@ def _files(
     taken = {renames.get(path, path) for path in after.files} | set(renames.values())
     pairs += [FileChange(file, None) for path, file in before.files.items() if path not in taken]
     return tuple(pairs)
+
+
+def _left_unused(diff: Diff) -> frozenset[str]:
+    left = {change.dir for change in diff.packages if change.left_target}
+    if not left:
+        return frozenset()
+    modules = diff.repository.modules
+    before = {change.dir: [f for f in change.base.package.files.values() if not f.is_test] for change in diff.packages}
+    built = {where: files for where, files in before.items() if not diff.unbuilt.code(where)}
+    on_target = {where: imports_of(f for f in files if f.on_target) for where, files in built.items()}
+    users = {
+        where: {user for user, paths in on_target.items() if where in map(modules.directory, paths)} for where in left
+    }
+    around = diff.around.files.values() if diff.around is not None else ()
+    paths = {path for file in around for path in seem_imported(file.content)}.union(*map(imports_of, before.values()))
+    # What nobody here imports at all is there for others.
+    left &= {modules.directory(path) for path in paths}
+    while used := {where for where in left if users[where] - left}:
+        left -= used
+    return frozenset(left)
 
 
 def _functions(symbols: Iterable[Symbol]) -> set[str]:
@@ -308,9 +394,9 @@ def _departed(changes: Iterable[PackageChange]) -> frozenset[str]:
 
 def _stubs_gone(changes: Iterable[PackageChange]) -> frozenset[str]:
     """Bare names of stubs that some package no longer has on the target, or only as a variable."""
-    return frozenset(
-        bare(name)
-        for change in changes
-        for name in _functions(change.base.package.target.values()) - _functions(change.head.package.target.values())
-        if (body := change.base.body(name)) is not None and body.stub is not None
-    )
+    return frozenset(bare(name) for change in changes for name in _gone_stubs(change))
+
+
+def _gone_stubs(change: PackageChange) -> list[str]:
+    gone = _functions(change.base.package.target.values()) - _functions(change.head.package.target.values())
+    return [n for n in sorted(gone) if (body := change.base.body(n)) is not None and body.stub is not None]

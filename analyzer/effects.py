@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from tree_sitter import Node
 
@@ -93,6 +94,20 @@ def work(statements: Iterable[Node]) -> list[str]:
     return found
 
 
+def appended(statements: Iterable[Node]) -> list[str]:
+    """The statements that add what some call gives to a local list, in one spelling each."""
+    found = list[str]()
+    for node in statements:
+        values = node.child_by_field_name("right") if node.type == "assignment_statement" else None
+        call = values.named_children[0] if values is not None and len(values.named_children) == 1 else None
+        if call is None or call.type != "call_expression" or text(call.child_by_field_name("function")) != "append":
+            continue
+        arguments = call.child_by_field_name("arguments")
+        if arguments is not None and any(calls(argument) for argument in arguments.named_children[1:]):
+            found.append(one_line(text(node)))
+    return found
+
+
 def _outlives(node: Node) -> bool:
     """Whether an assignment changes more than a local variable's value, and to more than a fixed value."""
     left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
@@ -177,7 +192,7 @@ def refusals(statements: Iterable[Node]) -> list[Node]:
     found: list[Node] = []
     for node in statements:
         if node.type in {"return_statement", "expression_statement"}:
-            if _is_refusal(node) and not _passes_on(node):
+            if _is_refusal(node) and not passes_on(node):
                 found.append(node)
         elif node.type in {"if_statement", "block", "for_statement", "statement_list", "labeled_statement"} or (
             node.type in CASES or node.type.endswith(("switch_statement", "select_statement"))
@@ -186,7 +201,7 @@ def refusals(statements: Iterable[Node]) -> list[Node]:
     return found
 
 
-def _passes_on(node: Node) -> bool:
+def passes_on(node: Node) -> bool:
     """Whether a return only hands on an error that something else made: a local variable."""
     values = returned(node)
     if not values or values[-1].type != "identifier":
@@ -211,12 +226,19 @@ def says_unsupported(node: Node) -> bool:
 
 def refuses_all(statements: Sequence[Node]) -> bool:
     """Whether the statements begin with a refusal: then the platforms do not differ in it."""
-    return bool(statements) and _is_refusal(statements[0]) and not _passes_on(statements[0])
+    return bool(statements) and _is_refusal(statements[0]) and not passes_on(statements[0])
 
 
 def one_line(source: str) -> str:
     """A text without comments, and with every run of white space as one space."""
     return _SPACE.sub(" ", _COMMENT.sub(_no_comment, source)).strip()
+
+
+@lru_cache(maxsize=4096)
+def code_lines(source: bytes) -> tuple[str, ...]:
+    """The lines of a text without comments and without what is blank. Tests are compared each with each."""
+    bare = _COMMENT.sub(_no_comment, source.decode(errors="replace"))
+    return tuple(line.rstrip() for line in bare.split("\n") if line.strip())
 
 
 def _no_comment(match: re.Match[str]) -> str:

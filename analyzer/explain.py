@@ -7,15 +7,16 @@ from difflib import get_close_matches
 from tree_sitter import Node
 
 from analyzer import syntax
+from analyzer.body import Body, Outcome
 from analyzer.classify import Bodies, Universe
 from analyzer.files import builds
 from analyzer.model import Options, Place, Platform, Snapshot, Status, Stub, SymbolParity
 from analyzer.names import platform_name
 from analyzer.parity import Revision, View, comments, linux_concept
 from analyzer.reading import outlined
-from analyzer.rules.wording import STUB_WORDS
+from analyzer.rules.wording import does
 from analyzer.symbols import GoFile, Package, Symbol, packages
-from analyzer.ways import Body, Outcome, Ways
+from analyzer.ways import Ways
 
 OTHERS = ("linux", "windows", "darwin", "freebsd")
 """The systems whose declarations are named beside the two that are compared."""
@@ -97,7 +98,7 @@ def explain(snapshot: Snapshot, wanted: str, options: Options | None = None) -> 
     found = []
     for where, name in matching(revision.packages, wanted):
         package = revision.packages[where]
-        found.append(_explained(View(package, revision), name, revision, options))
+        found.append(explained(View(package, revision), name, revision))
     return tuple(found)
 
 
@@ -136,8 +137,15 @@ def _others(package: Package) -> Iterator[str]:
             yield from (d.name for d in file.facts.declarations)
 
 
-def _explained(view: View, name: str, revision: Revision, options: Options) -> Explanation:
-    package = view.package
+def explained(view: View, name: str, revision: Revision) -> Explanation:
+    """What one symbol is, and why.
+
+    Args:
+        view: its package.
+        name: ``Func`` or ``Recv.Method``, which some file of the package declares.
+        revision: all packages.
+    """
+    package, options = view.package, revision.options
     there = name in package.target or name in package.reference
     kind = next(d.kind for f in package.files.values() for d in f.facts.declarations if d.name == name)
     parity = view.status(name) if there else SymbolParity(name, kind, Status.MISSING)
@@ -188,7 +196,7 @@ def _sight(platform: Platform, symbol: Symbol | None, universe: Universe, packag
 
 def _verdict(body: Body) -> str:
     if body.stub is not None:
-        return f"{STUB_WORDS[body.stub]} (a stub: {body.stub.value})"
+        return f"{does(body)} (a stub: {body.stub.value})"
     if body.partial:
         return "does real work, and refuses a part (partial)"
     return "does real work" if body.outcome is Outcome.REAL else f"{_WORDS[body.outcome]}, and is no stub"
@@ -239,7 +247,7 @@ def _gap(view: View, name: str, parity: SymbolParity, options: Options) -> str:
         return f"yes: {_why(view, name, parity, symbol, reference)}"
     if not view.twin_works(name):
         return f"no: {reference} does no real work either"
-    if symbol.file.facts.helps_tests:
+    if symbol.file.helps_tests:
         return "no: it serves tests"
     if linux_concept(symbol):
         return f"no: its name, or its file's, is that of a mechanism that only {reference} has"

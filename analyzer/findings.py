@@ -4,8 +4,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from analyzer import reading, suppress
+from analyzer.advice import advise
 from analyzer.diff import Diff, PackageChange, compare
 from analyzer.files import custom_tags
+from analyzer.folding import folded
 from analyzer.model import (
     Accepted,
     Analysis,
@@ -21,8 +23,12 @@ from analyzer.model import (
     Verdict,
 )
 from analyzer.names import in_words_of
-from analyzer.rules import RULES
+from analyzer.rules import RULES, Rule
+from analyzer.rules.wording import NEVER_BUILT
 from analyzer.symbols import directory
+
+MAX_ADVISED = 50
+"""Findings of one comparison that come with a patch."""
 
 _ORDER = {level: rank for rank, level in enumerate(Level)}
 
@@ -51,8 +57,8 @@ def analyze(base: Snapshot, head: Snapshot, options: Options | None = None, arou
     spoken = [
         replace(f, message=in_words_of(options, f.message, f.symbol), before=_before(f, diff)) for f in found.values()
     ]
-    settled = suppress.settle(spoken, diff, options.policy)
-    findings = _sorted(settled)
+    settled = folded(suppress.settle(spoken, diff, options.policy), options)
+    findings = _advised(_sorted(settled), diff)
     return Analysis(
         base.rev,
         head.rev,
@@ -75,16 +81,32 @@ def accepting(analysis: Analysis, accepted: Mapping[str, Accepted]) -> Analysis:
     Returns:
         The same with these findings as notes, and the verdict of what is left.
     """
-    findings = _sorted(
+    found = (
         suppress.accepted(f, accepted[f.fingerprint]) if suppress.acceptable(f) and f.fingerprint in accepted else f
         for f in analysis.findings
     )
-    return replace(analysis, findings=findings, verdict=_verdict(findings))
+    return judged(analysis, found)
+
+
+def judged(analysis: Analysis, findings: Iterable[Finding]) -> Analysis:
+    """An analysis with other findings, worst first, and their verdict."""
+    ordered = _sorted(findings)
+    return replace(analysis, findings=ordered, verdict=_verdict(ordered))
+
+
+def _advised(findings: tuple[Finding, ...], diff: Diff) -> tuple[Finding, ...]:
+    """The findings, the worst of them with what to add."""
+    advice = advise([f for f in findings if f.level in {Level.REGRESSION, Level.WARNING}][:MAX_ADVISED], diff)
+    return tuple(replace(f, advice=advice[f]) if f in advice else f for f in findings)
 
 
 def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Worst first."""
-    return tuple(sorted(findings, key=lambda f: (_ORDER[f.level], not f.gap, f.path, f.line, f.rule)))
+    """Worst first, and of these first what users surely come to."""
+    return tuple(sorted(findings, key=lambda f: (_ORDER[f.level], not f.gap, not _is_near(f), f.path, f.line, f.rule)))
+
+
+def _is_near(finding: Finding) -> bool:
+    return any(chain.sure and chain.entry.kind != "start" for chain in finding.chains[:1])
 
 
 def _unreadable(base: Snapshot, head: Snapshot, options: Options) -> set[Unreadable]:
@@ -107,8 +129,23 @@ def _key(finding: Finding) -> _Key:
 
 def _findings(diff: Diff) -> Iterator[Finding]:
     for rule in RULES:
-        for change in diff.vendored if rule.vendored else diff.packages:
-            yield from (f for f in rule.check(change, diff) if not (_breaks_build(f, diff) or _never_was(f, diff)))
+        yield from _of_rule(rule, diff)
+        if rule.overall is not None:
+            yield from rule.overall(diff)
+
+
+def _of_rule(rule: Rule, diff: Diff) -> Iterator[Finding]:
+    for change in diff.vendored if rule.vendored else diff.packages:
+        for finding in rule.check(change, diff):
+            if not (_breaks_build(finding, diff) or _never_was(finding, diff)):
+                yield _quiet(finding) if _could_not_build(finding, diff) else finding
+
+
+def losses(diff: Diff) -> Iterator[Finding]:
+    """What would be no loss in a package that could not be compiled, as far as it would be told aloud."""
+    for rule in RULES:
+        if rule.id in _FROM_NOTHING:
+            yield from (finding for finding in _of_rule(rule, diff) if finding.gap)
 
 
 def _before(finding: Finding, diff: Diff) -> Place | None:
@@ -132,11 +169,26 @@ def _before(finding: Finding, diff: Diff) -> Place | None:
 # What says that something is gone.
 _LOSSES = {"implementation-lost", "tag-added", "missing-on-windows"}
 _GONE = {"implementation-lost", "tag-added", "test-skipped"}
+# What is no loss in a package that could not be compiled.
+_FROM_NOTHING = {*_GONE, "stub-added", "guard-added", "option-refused", "missing-on-windows"}
 
 
 def _never_was(finding: Finding, diff: Diff) -> bool:
     """Whether a finding says that something is gone from what could not even be compiled."""
     return finding.rule in _GONE and not diff.never_built.isdisjoint({finding.package, finding.path})
+
+
+def _could_not_build(finding: Finding, diff: Diff) -> bool:
+    """Whether what a finding is about could not be compiled at base: Windows never had it, whatever comes of it."""
+    if finding.rule == "test-skipped":
+        return diff.unbuilt.tests(finding.package)
+    return finding.rule in _FROM_NOTHING and diff.unbuilt.code(finding.package)
+
+
+def _quiet(finding: Finding) -> Finding:
+    """The finding, for the check run alone: nobody can miss anything."""
+    level = Level.WARNING if finding.level is Level.REGRESSION else finding.level
+    return replace(finding, level=level, gap=False, message=finding.message + NEVER_BUILT)
 
 
 def _breaks_build(finding: Finding, diff: Diff) -> bool:
@@ -154,7 +206,8 @@ def _with_tags(found: dict[_Key, Finding], diff: Diff, tags: set[str]) -> dict[_
     """Look again as a build with the project's own tags sees it.
 
     What a plain build lacks and such a build has is not missing; and what only such a build loses or gains is reported
-    with a word on the tags. Both builds agree on most, which is said once.
+    with a word on the tags. Both builds agree on most, which is said once. Where a tag is given up, whoever built with it
+    gets what a plain build has, and that is no gain.
     """
     there = {(change.dir, name) for change in diff.packages for name in change.head.package.target}
     built = {path for change in diff.packages for path, file in change.head.package.files.items() if file.on_target}
@@ -175,8 +228,12 @@ def _with_tags(found: dict[_Key, Finding], diff: Diff, tags: set[str]) -> dict[_
         if custom_tags(file.facts.constraint)
     }
     clashing = {change.dir for change in diff.packages if _clashes(change)}
+    asked = {tag for change in diff.packages for tag in change.head.package.custom_tags}
+    given_up = {change.dir for change in diff.packages if change.base.package.custom_tags - asked}
     for finding in _findings(diff):
         if (finding.rule, finding.package) in folded or finding.package in clashing:
+            continue
+        if finding.rule in _GAINS and finding.package in given_up:
             continue
         if finding.symbol is None and finding.path not in asking:
             continue  # a file that asks for no tag comes and goes only because others are off
@@ -197,6 +254,8 @@ def _clashes(change: PackageChange) -> bool:
 
 # Rules that tell many symbols of a package as one: which of them leads depends on the files that are held.
 _FOLDS = {"undefined-on-windows", "vendor-drift"}
+# Rules that speak of what the target newly has.
+_GAINS = {"stub-resolved", "implementation-added", "tag-removed", "guard-removed", "test-enabled"}
 # Rules that speak of what a plain build lacks; of functions only the last, for a lost one may be there as a stub.
 _SAYS_ABSENT = {"tag-added", "test-skipped", "missing-on-windows"}
 

@@ -8,16 +8,19 @@ from enum import StrEnum
 from tree_sitter import Node
 
 from analyzer import syntax
-from analyzer.conditions import Scope, Truth
+from analyzer.checking import merely_checks
+from analyzer.conditions import Scope, Truth, note
 from analyzer.effects import (
     CASES,
     ZERO,
+    appended,
     calls,
     decides,
     gives,
     leaves,
     one_line,
     only_logs,
+    passes_on,
     refusals,
     refuses_all,
     returned,
@@ -28,6 +31,8 @@ from analyzer.refusals import NAMES_UNSUPPORTED, SAYS_UNSUPPORTED
 from analyzer.symbols import Symbol
 from analyzer.syntax import text
 
+# What a local error is called.
+_ERROR = re.compile(r"^err|Err(?:or)?$")
 # What a refusal must have somewhere; most functions have not.
 _SAYS = re.compile(rb"support|implement|available|windows|linux|only", re.IGNORECASE)
 
@@ -68,20 +73,21 @@ class Guard:
     sure: bool = True
 
 
-def guards(symbol: Symbol, target: Scope, reference: Scope) -> list[Guard]:
+def guards(symbol: Symbol, target: Scope, reference: Scope, *, lists: bool = False) -> list[Guard]:
     """The guards of one function that both platforms build.
 
     Args:
         symbol: the function.
         target: the names of its package on the target.
         reference: likewise on the reference.
+        lists: whether a branch counts that does nothing but add to a local list: what for, only what uses it tells.
     """
     function = syntax.function_node(symbol.source)
     body = function.child_by_field_name("body") if function is not None else None
     if body is None:
         return []
     try:
-        return list(_Walk(target, reference, symbol.declaration.line - 2).block(body, {}))
+        return list(_Walk(target, reference, symbol.declaration.line - 2, lists).block(body, {}))
     except RecursionError:  # nobody writes a guard this deep; generated code is not judged
         return []
 
@@ -114,12 +120,14 @@ class Refusal:
     Attributes:
         line: in the file, counted from 1.
         text: in one spelling.
-        asked: the condition right before it.
+        asked: the conditions that lead to it.
+        otherwise: it meets values that no case of a switch names, and does not name the platform.
     """
 
     line: int
     text: str
     asked: str = ""
+    otherwise: bool = False
 
 
 def unsupported(symbol: Symbol, scope: Scope) -> list[Refusal]:
@@ -138,14 +146,29 @@ def refused(symbol: Symbol, scope: Scope) -> list[Refusal]:
     except RecursionError:
         return []
     offset = symbol.declaration.line - 1
-    return [Refusal(node.start_point.row + offset, one_line(text(node)), _condition(node)) for node in found]
+    return [
+        Refusal(
+            node.start_point.row + offset, said := one_line(text(node)), _condition(node), _meets_the_rest(node, said)
+        )
+        for node in found
+    ]
+
+
+def _meets_the_rest(node: Node, said: str) -> bool:
+    parent = node.parent
+    if parent is not None and parent.type == "statement_list":
+        parent = parent.parent
+    return parent is not None and parent.type == "default_case" and "windows" not in said.lower()
 
 
 def _condition(node: Node) -> str:
+    found: list[str] = []
     parent = node.parent
-    while parent is not None and parent.type != "if_statement":
+    while parent is not None:
+        if parent.type == "if_statement":
+            found.append(one_line(text(parent.child_by_field_name("condition"))))
         parent = parent.parent
-    return one_line(text(parent.child_by_field_name("condition"))) if parent is not None else ""
+    return " && ".join(reversed(found))
 
 
 def _elsewhere(node: Node, scope: Scope) -> bool:
@@ -165,6 +188,7 @@ class _Walk:
     target: Scope
     reference: Scope
     offset: int
+    lists: bool = False
     divided: list[str] = field(default_factory=list)
 
     def block(self, block: Node | None, local: dict[str, Node]) -> Iterator[Guard]:
@@ -173,7 +197,7 @@ class _Walk:
             # Only a choice asks for what comes after it; of a long block the rest is long.
             rest = statements[number + 1 :] if decides(statement) else ()
             yield from self._statement(statement, rest, local)
-            _note(statement, local)
+            note(statement, local)
 
     def _statement(self, node: Node, rest: Sequence[Node], local: dict[str, Node]) -> Iterator[Guard]:
         match node.type:
@@ -198,7 +222,7 @@ class _Walk:
     def _if(self, node: Node, rest: Sequence[Node], local: dict[str, Node]) -> Iterator[Guard]:
         start = node.child_by_field_name("initializer")
         if start is not None:
-            _note(start, local)
+            note(start, local)
         condition = node.child_by_field_name("condition")
         mine, theirs = self.target.truth(condition, local), self.reference.truth(condition, local)
         yes, other = node.child_by_field_name("consequence"), node.child_by_field_name("alternative")
@@ -223,10 +247,10 @@ class _Walk:
     def _switch(self, node: Node, rest: Sequence[Node], local: dict[str, Node]) -> Iterator[Guard]:
         start = node.child_by_field_name("initializer")
         if start is not None:
-            _note(start, local)
+            note(start, local)
         value = node.child_by_field_name("value")
         arms = [child for child in node.named_children if child.type in CASES]
-        mine, theirs = (self._chosen(scope, value, arms, local) for scope in (self.target, self.reference))
+        mine, theirs = (scope.chosen(value, arms, local) for scope in (self.target, self.reference))
         if mine is None or theirs is None or mine == theirs:
             for arm in arms:
                 yield from self.block(arm, dict(local))
@@ -254,22 +278,6 @@ class _Walk:
                     Effect.OFF, line, node.end_point.row + 1 + self.offset, one_line(text(value)), source, frozenset()
                 )
 
-    @staticmethod
-    def _chosen(scope: Scope, value: Node | None, arms: Sequence[Node], local: dict[str, Node]) -> int | None:
-        """The number of the arm that a platform takes: -1 for none, None when it is not sure."""
-        default = -1
-        for number, arm in enumerate(arms):
-            if arm.type == "default_case":
-                default = number
-                continue
-            cases = arm.child_by_field_name("value")
-            worth = scope.matches(value, cases.named_children if cases is not None else [], local)
-            if worth is Truth.YES:
-                return number
-            if worth is Truth.MAYBE:
-                return None
-        return default
-
     def _judge(
         self, node: Node, condition: str, here: Sequence[Node], there: Sequence[Node], *, sure: bool, explicit: bool
     ) -> Guard | None:
@@ -277,6 +285,9 @@ class _Walk:
         if explicit and here and there:
             self.divided.append(one_line(condition))
         effect = _effect(here, there, sure=sure, explicit=explicit)
+        added = frozenset(appended(there)) if self.lists and effect is None and not here else frozenset[str]()
+        if added:
+            effect = Effect.SKIPPED
         if effect is None:
             return None
         return Guard(
@@ -285,7 +296,7 @@ class _Walk:
             node.end_point.row + 1 + self.offset,
             one_line(condition),
             one_line(text(node)),
-            frozenset(work(there)),
+            added.union(work(there)),
             frozenset(one_line(text(refusal)) for refusal in refusals(here)) if explicit else frozenset(),
             _asked(here, node) if explicit else frozenset(),
             sure,
@@ -323,13 +334,17 @@ def _effect(here: Sequence[Node], there: Sequence[Node], *, sure: bool, explicit
         return Effect.REFUSED
     if explicit and any(says_unsupported(refusal) for refusal in mine):
         return Effect.REFUSED
-    works = bool(work(there))
+    works = bool(work(there)) and not merely_checks(there)
     if not here:
         return Effect.SKIPPED if works else None
     if work(here) or not leaves(here) or mine:
         return None
     last = here[-1]
-    if last.type == "return_statement" and any(text(v) not in ZERO for v in returned(last)):
+    if (
+        last.type == "return_statement"
+        and not _hands_on_error(last)
+        and any(text(v) not in ZERO for v in returned(last))
+    ):
         # A value that never changes, where the reference looks at its input.
         fixed = len(here) == 1 and not any(calls(v) for v in returned(last)) and any(decides(n) for n in there)
         return Effect.FIXED if fixed and sure else None
@@ -337,17 +352,7 @@ def _effect(here: Sequence[Node], there: Sequence[Node], *, sure: bool, explicit
     return Effect.OFF if (works or answers) and (sure or works) else None
 
 
-def _note(statement: Node, local: dict[str, Node]) -> None:
-    """Remember what a local variable was set to, while it was set once."""
-    if statement.type not in {"short_var_declaration", "assignment_statement"}:
-        return
-    left, right = statement.child_by_field_name("left"), statement.child_by_field_name("right")
-    names = left.named_children if left else []
-    values = right.named_children if right else []
-    for number, name in enumerate(names):
-        if name.type != "identifier":
-            continue
-        if statement.type == "short_var_declaration" and len(values) == len(names):
-            local[text(name)] = values[number]
-        else:
-            local.pop(text(name), None)
+def _hands_on_error(node: Node) -> bool:
+    """Whether a return gives nothing but an error that something else made."""
+    values = [text(value) for value in returned(node)]
+    return passes_on(node) and bool(_ERROR.search(values[-1])) and all(value in ZERO for value in values[:-1])

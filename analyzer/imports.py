@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from analyzer.symbols import GoFile, Package
 from analyzer.uses import parsed
 
-UNIX_ONLY = "golang.org/x/sys/unix"
-"""A package that has no file for Windows: what imports it there does not build, whatever else it lacks."""
+UNIX_ONLY = frozenset({"golang.org/x/sys/unix", "log/syslog"})
+"""Packages that have no file for Windows: what imports them there does not build, whatever else it lacks."""
 
 # What Go's syscall has on Linux and not on Windows, as far as people use it. The package is frozen.
 UNIX_CALLS = re.compile(
@@ -20,6 +20,7 @@ UNIX_CALLS = re.compile(
 )
 
 
+_MAJOR = re.compile(r"^v\d+(?:/|$)")
 _PATH = re.compile(rb'"([\w.~-]+/[\w./~-]+)"')
 
 
@@ -42,7 +43,9 @@ class Modules:
             if path == prefix:
                 return "."
             if prefix and path.startswith(prefix + "/"):
-                return path.removeprefix(prefix + "/")
+                inner = path.removeprefix(prefix + "/")
+                # What the project was called under another major version, which is what base imports when that goes up.
+                return inner if prefix == self.path else _MAJOR.sub("", inner) or "."
         return None
 
     def same(self, one: str, other: str) -> bool:
@@ -105,7 +108,7 @@ def unix_only(files: Iterable[GoFile]) -> bool:
     """Whether something that the target builds uses what no target but a Unix has: it never built there."""
     for file in files:
         paths = {i.path for i in file.facts.imports} if file.on_target else set()
-        if UNIX_ONLY in paths or ("syscall" in paths and UNIX_CALLS.search(file.source.content)):
+        if not UNIX_ONLY.isdisjoint(paths) or ("syscall" in paths and UNIX_CALLS.search(file.source.content)):
             return True
     return False
 

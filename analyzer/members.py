@@ -148,6 +148,42 @@ class Types:
         return results[at] if at < len(results) else None
 
 
+def of_imported(operand: Node, uses: Uses, qualifier: str, names: Mapping[str, Symbol]) -> str | None:
+    """The type of an imported package that a variable is of; None when syntax does not tell.
+
+    Args:
+        operand: the variable.
+        uses: those of its file.
+        qualifier: the package's name there.
+        names: what the package declares.
+    """
+    declared = uses.declared(text(operand), top_level(operand)) if operand.type == "identifier" else []
+    parent = declared[0].parent if len(declared) == 1 else None
+    if parent is None:
+        return None
+    if parent.type in {"parameter_declaration", "var_spec"}:
+        return _behind(qualifier, parent.child_by_field_name("type"))
+    statement = parent.parent
+    values = statement.child_by_field_name("right") if statement is not None else None
+    given = [v for v in values.named_children if v.type != "comment"] if values is not None else []
+    if statement is None or statement.type != "short_var_declaration" or len(given) != 1:
+        return None
+    called = text(given[0].child_by_field_name("function")).split(".") if given[0].type == "call_expression" else []
+    symbol = names.get(called[1]) if len(called) == 2 and called[0] == qualifier else None
+    results = _results(symbol.source) if symbol is not None and symbol.declaration.kind == "func" else ()
+    at = parent.named_children.index(declared[0])
+    return results[at] if at < len(results) else None
+
+
+def _behind(qualifier: str, node: Node | None) -> str | None:
+    """The name in ``qualifier.T`` or ``*qualifier.T``."""
+    if node is not None and node.type == "pointer_type":
+        node = next((child for child in node.named_children if child.type != "comment"), None)
+    if node is None or node.type != "qualified_type" or text(node.child_by_field_name("package")) != qualifier:
+        return None
+    return text(node.child_by_field_name("name"))
+
+
 def type_name(node: Node | None) -> str | None:
     """The name of a type of this package, or of a pointer to it; None for everything else."""
     if node is not None and node.type == "pointer_type":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    from analyzer.impact import Chain
     from analyzer.reading import Reader
 
 _T = TypeVar("_T")
@@ -144,6 +145,16 @@ class Outline:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """A module of which go.mod asks for another version: its path, both versions, and the line at head."""
+
+    path: str
+    old: str
+    new: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class Around:
     """What lies around the directories that differ, as far as `analyzer.wanted` asks for it.
 
@@ -152,6 +163,9 @@ class Around:
         files: of head, by path: directories in which nothing differs, each whole.
         vendored: the vendored packages that differ, at base and at head; None when there is none.
         origins: the vendored packages of base that new directories of head may have come from.
+        behind: of base, by path: vendored packages, each whole, that something imports which seems to be lost.
+        handed: vendored packages to which functions of the target hand on their work, at base and at head.
+        moved: modules that go.mod moves, and whose source is not in the repository.
         unreadable: what of all that could not be read.
     """
 
@@ -159,6 +173,9 @@ class Around:
     files: Mapping[str, SourceFile] = field(default_factory=dict)
     vendored: tuple[Snapshot, Snapshot] | None = None
     origins: Snapshot = field(default_factory=lambda: Snapshot(""))
+    behind: Mapping[str, SourceFile] = field(default_factory=dict)
+    handed: tuple[Mapping[str, SourceFile], Mapping[str, SourceFile]] = field(default_factory=lambda: ({}, {}))
+    moved: tuple[Moved, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
 
 
@@ -244,6 +261,22 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
+class Advice:
+    """What to add so that the target has what it lacks.
+
+    Attributes:
+        path: the file that is changed, or made.
+        patch: a unified diff, as ``git apply`` takes it, with text of the project's in it: whoever shows it makes it
+            harmless. "" when there is none, or when another finding's patch of that file has it.
+        reason: why there is none; plain text with names of the project in it.
+    """
+
+    path: str
+    patch: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that Windows users gain or lose. The attributes are those of the contract's JSON.
 
@@ -261,9 +294,14 @@ class Finding:
         counterpart: where the other platform declares the symbol, at head.
         before: where the target had it at base, for a finding at head.
         message: one sentence for a person; plain text, not markup, and not escaped.
+        chains: how what users ask for comes to the symbol on the target, nearest first, as many as `affected` keeps.
+        chains_at: the revision that has the places of the chains.
+        entries: how many things that users ask for come to it.
         impact: names of features that lose or gain.
         package: the directory of the package; part of the fingerprint.
+        parts: what it tells as one, where that is too much to tell one by one.
         accepted: by what it was accepted and made a note; None when it was not.
+        advice: what to add, for what is not there at all.
     """
 
     rule: str
@@ -280,8 +318,13 @@ class Finding:
     silent: bool = False
     counterpart: Place | None = None
     before: Place | None = None
+    chains: "tuple[Chain, ...]" = ()
+    chains_at: Side = "head"
+    entries: int = 0
     impact: tuple[str, ...] = ()
+    parts: "tuple[Finding, ...]" = ()
     accepted: Accepted | None = None
+    advice: Advice | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -337,8 +380,21 @@ class PackageParity(Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
+class Portable:
+    """A file that the target could build as it is, and its functions."""
+
+    path: str
+    functions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Parity:
-    """The Windows support of one revision; ``accepting`` is what is wrong with the project's acceptances."""
+    """The Windows support of one revision.
+
+    Attributes:
+        accepting: what is wrong with the project's acceptances.
+        portable: files that Windows leaves out and could build, where it was asked for.
+    """
 
     rev: str
     score: Score
@@ -346,6 +402,7 @@ class Parity:
     unreadable: tuple[Unreadable, ...] = ()
     options: Options = field(default_factory=Options)
     accepting: tuple[Finding, ...] = ()
+    portable: tuple[Portable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 
 from analyzer.effects import one_line
+from analyzer.gains import Sides
 from analyzer.guards import Effect, Guard, divided, guards, work_of
 from analyzer.parity import View
 from analyzer.reach import Reach
@@ -21,6 +23,16 @@ SIMILARITY = 0.6
 # Two statements this much alike do the same.
 SAME_STATEMENT = 0.75
 CALLED = re.compile(r"\b(\w+)\(")
+_WORD = re.compile(r"[A-Za-z_]\w*")
+# Words of a refusal that do not tell what is refused.
+_SAYS_NOTHING = frozenset(
+    "not is are supported support supports unsupported implemented unimplemented available yet on for by in of this the a "
+    "feature function method operation platform platforms os operating system windows linux unix s d v w q".split()
+)
+# What a function that tells platforms apart says.
+_PLATFORM = re.compile(rb"GOOS|OSType|[iI]solation|[wW]indows")
+# What adds to a list.
+_ADDS = re.compile(rb"\bappend\(")
 _NAME = re.compile(r"(?<![.\w])[A-Za-z_]\w*")
 # A field that is set to what stands elsewhere, as it is or in another type.
 _COPIES = re.compile(r"[\w.]+ = (?:u?int\d*|float\d+|string|bool)?\(?[\w.]+\)?$")
@@ -48,7 +60,7 @@ class GuardChanges:
     removed: Mapping[str, list[GuardChange]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Function:
     """A function whose text differs: its guards before and after."""
 
@@ -57,6 +69,13 @@ class _Function:
     head: Symbol | None
     before: list[Guard]
     after: list[Guard]
+
+    @cached_property
+    def sides(self) -> Sides | None:
+        """What the target gets to run of it; None where one revision does not have it."""
+        if self.base is None or self.head is None:
+            return None
+        return Sides(self.base, self.head, self.change.base.scopes[0], self.change.head.scopes[0])
 
 
 def pair_guards(changes: Sequence["PackageChange"], reach: Reach) -> GuardChanges:
@@ -70,33 +89,76 @@ def pair_guards(changes: Sequence["PackageChange"], reach: Reach) -> GuardChange
         reach: what the target came to at base.
     """
     functions = [function for change in changes for function in _changed(change)]
-    gone: list[tuple[_Function, Guard]] = []
-    come: list[tuple[_Function, Guard]] = []
-    narrowed: list[tuple[_Function, Guard]] = []
+    gone, come, narrowed = _gone_and_come(functions)
+    own, were = _own_work(changes), _Before(changes)
+    added, removed = defaultdict(list), defaultdict(list)
+    for function, guard in come:
+        if _was_there(function, reach) and not _was_away(function, guard, were) and not _is_own(function, guard):
+            assert function.head is not None  # noqa: S101 - only such a one has guards at head
+            added[function.change.dir].append(GuardChange(function.head, guard))
+    left = [(f, g) for f, g in gone if _is_gain(f, g) and not _refused_elsewhere(g, changes) and _still_done(f, g, own)]
+    left += [(f, g) for f, g in narrowed if _is_gain(f, g) and _rest_stays(f, g)]
+    for function, guard in left:
+        assert function.head is not None  # noqa: S101 - else it is no gain
+        removed[function.change.dir].append(GuardChange(function.head, guard))
+    for function in functions:
+        for symbol, guard, side in _lists(function):
+            told = (added if side == "head" else removed)[function.change.dir]
+            if all(symbol is not change.symbol for change in told):
+                told.append(GuardChange(symbol, guard))
+    return GuardChanges(added, removed)
+
+
+_Found = list[tuple[_Function, Guard]]
+
+
+def _gone_and_come(functions: Sequence[_Function]) -> tuple[_Found, _Found, _Found]:
+    """The guards that are gone, those that came, and those that became narrower; one that moved is none of them."""
+    gone: _Found = []
+    come: _Found = []
+    narrowed: _Found = []
     for function in functions:
         before, after, pairs = _unmatched(function.before, function.after)
-        gone += [(function, guard) for guard in before]
-        come += [(function, guard) for guard in after]
-        come += [(function, new) for old, new in pairs if new.sure and not old.sure]
+        new = [*after, *(new for old, new in pairs if new.sure and not old.sure)]
+        sides = function.sides
+        gone += [(function, guard) for guard in before if sides is None or not sides.alike]
+        come += [(function, guard) for guard in new if sides is None or not sides.kept_away(guard)]
         narrowed += [(function, old) for old, new in pairs if _is_narrower(old, new)]
     for there, old in list(gone):
         moved = next(((f, new) for f, new in come if f is not there and _alike(old, new)), None)
         if moved is not None:
             come.remove(moved)
             gone.remove((there, old))
-    own = _own_work(changes)
-    added, removed = defaultdict(list), defaultdict(list)
-    for function, guard in come:
-        if _was_there(function, reach) and not _was_away(function, guard) and not _is_own(function, guard):
-            assert function.head is not None  # noqa: S101 - only such a one has guards at head
-            added[function.change.dir].append(GuardChange(function.head, guard))
-    for function, guard in gone:
-        if function.head is not None and _still_done(function, guard, own):
-            removed[function.change.dir].append(GuardChange(function.head, guard))
-    for function, guard in narrowed:
-        if function.head is not None and _rest_stays(function, guard):
-            removed[function.change.dir].append(GuardChange(function.head, guard))
-    return GuardChanges(added, removed)
+    return gone, come, narrowed
+
+
+def _lists(function: _Function) -> Iterator[tuple[Symbol, Guard, Literal["base", "head"]]]:
+    """The guards that keep something from a list, where the other revision gives it to a call without the list: of which side."""
+    sides, base, head = function.sides, function.base, function.head
+    if sides is None or base is None or head is None:
+        return
+    if _ADDS.search(base.source) and _PLATFORM.search(base.source):
+        for guard in guards(base, *function.change.base.scopes, lists=True):
+            if guard not in function.before and _does_something(sides.given(guard), function.change.head):
+                yield head, guard, "base"
+    if _ADDS.search(head.source) and _PLATFORM.search(head.source):
+        for guard in guards(head, *function.change.head.scopes, lists=True):
+            if guard not in function.after and _does_something(sides.taken_away(guard), function.change.base):
+                yield head, guard, "head"
+
+
+def _does_something(calls: Iterable[str], view: View) -> bool:
+    """Whether one of some calls is of a function of the package that is no stub on the target."""
+    names = {call.partition("(")[0] for call in calls}
+    symbols = (view.package.target.get(name) for name in sorted(names))
+    found = (view.body(s.name) for s in symbols if s is not None and s.declaration.is_function)
+    return any(body is not None and body.stub is None for body in found)
+
+
+def _is_gain(function: _Function, guard: Guard) -> bool:
+    """Whether the target gets to run something else, and no refusal took the place of a guard that is gone."""
+    sides = function.sides
+    return function.head is not None and (sides is None or not (sides.alike or sides.refuses_instead(guard)))
 
 
 def _is_narrower(old: Guard, new: Guard) -> bool:
@@ -211,11 +273,73 @@ def _only_asked_for(name: str, view: View) -> bool:
     return sum(len(re.findall(rf"\b{name}\b", one_line(source))) for source in sources if name in source) <= 2
 
 
-def _was_away(function: _Function, guard: Guard) -> bool:
+class _Before:
+    """What each platform had for itself at base, in whichever package of the change."""
+
+    def __init__(self, changes: Sequence["PackageChange"]) -> None:
+        self._views = [change.base for change in changes]
+
+    @cached_property
+    def reference(self) -> str:
+        """The code that only the reference built, in one spelling."""
+        return "\n".join(map(_only_reference, self._views))
+
+    @cached_property
+    def _said(self) -> list[str]:
+        """The texts in the code that only the target built."""
+        files = (f for view in self._views for f in view.package.files.values() if not f.is_test)
+        own = (f.source.content.decode(errors="replace") for f in files if f.on_target and not f.on_reference)
+        return [words for code in own for words in _LITERAL.findall(one_line(code)) if len(words) >= MIN_WORDS]
+
+    def refused(self, guard: Guard) -> bool:
+        """Whether code of the target's own said nearly what the branch says: the two platforms' files became one."""
+        said = _said(guard)
+        return bool(said) and all(any(_worded_alike(old, new) for old in self._said) for new in said)
+
+
+def _said(guard: Guard) -> list[str]:
+    """The longer texts of the refusals in a branch; none where one of them would fit any refusal."""
+    said = [words for refusal in guard.refused for words in _LITERAL.findall(refusal) if len(words) >= MIN_WORDS]
+    return said if all(set(_WORD.findall(words.lower())) - _SAYS_NOTHING for words in said) else []
+
+
+def _worded_alike(old: str, new: str) -> bool:
+    return SequenceMatcher(None, old, new, autojunk=False).ratio() >= SAME_STATEMENT
+
+
+def _stood_with_callers(function: _Function, guard: Guard) -> bool:
+    """Whether the condition of a new function left other code of the package: it stood where the function is called."""
+    turned = guard.condition.replace("!=", "\0").replace("==", "!=").replace("\0", "==")
+    then, now = (
+        sum(code.count(guard.condition) + code.count(turned) for code in _code(view))
+        for view in (function.change.base, function.change.head)
+    )
+    return "GOOS" in guard.condition and then >= now
+
+
+def _code(view: View) -> Iterator[str]:
+    return (one_line(f.source.content.decode(errors="replace")) for f in view.package.files.values() if not f.is_test)
+
+
+def _joins_two(function: _Function) -> bool:
+    """Whether each platform had the function for itself, and together they said all that the one of head says."""
+    assert function.head is not None  # noqa: S101 - only such a one has guards at head
+    base, name = function.change.base.package, function.head.name
+    olds = [s for s in (base.target.get(name), base.reference.get(name)) if s is not None]
+    if len(olds) < 2 or function.base is not None:
+        return False
+    said = "\n".join(one_line(s.source.decode(errors="replace")) for s in olds)
+    says = _LITERAL.findall(one_line(function.head.source.decode(errors="replace")))
+    return all(words in said for words in says if len(words) >= MIN_WORDS)
+
+
+def _was_away(function: _Function, guard: Guard, were: _Before) -> bool:
     """Whether the target had none of it at base: the function was not there for it, or the work was elsewhere."""
     base = function.change.base
+    if guard.effect is Effect.REFUSED and (were.refused(guard) or _joins_two(function)):
+        return True
     name = function.head.name if function.head is not None else ""
-    if function.base is None and base.package.had_with_tags(name):
+    if function.base is None and (base.package.had_with_tags(name) or _stood_with_callers(function, guard)):
         return True
     if function.base is None and (name in base.package.reference or name in base.package.target):
         body = base.body(name)
@@ -227,7 +351,7 @@ def _was_away(function: _Function, guard: Guard) -> bool:
         return True
     if not guard.lost:
         return False
-    away = _only_reference(base)
+    away = were.reference
     mine = one_line(function.base.source.decode(errors="replace")) if function.base is not None else ""
     return 2 * sum(lost in away and lost not in mine for lost in guard.lost) > len(guard.lost)
 
@@ -250,8 +374,12 @@ def _only_reference(view: View) -> str:
 
 def _still_done(function: _Function, guard: Guard, own: Mapping[str, Symbol]) -> bool:
     """Whether what the guard kept from the target is done there now: by the function, or by what it newly calls."""
-    if function.head is None or function.base is None or _refused_elsewhere(function, guard):
+    if function.head is None or function.base is None:
         return False
+    if _asked_by_helper(function, guard):
+        return False
+    if function.sides is not None and _does_something(function.sides.given(guard), function.change.head):
+        return True
     if guard.effect in {Effect.REFUSED, Effect.FIXED} and not function.after:
         return bool(function.after) or _rest_stays(function, guard)
     lost, work = _kept(function, guard), work_of(function.head)
@@ -260,14 +388,28 @@ def _still_done(function: _Function, guard: Guard, own: Mapping[str, Symbol]) ->
     return next(done, None) is not None or _calls_own(function, guard, own)
 
 
-def _refused_elsewhere(function: _Function, guard: Guard) -> bool:
-    """Whether other code that the target builds now says what the guard said."""
-    said = [words for refusal in guard.refused for words in _LITERAL.findall(refusal) if len(words) >= MIN_WORDS]
+def _asked_by_helper(function: _Function, guard: Guard) -> bool:
+    """Whether a function that is new, and newly called, asks most of what the guard asked: the condition has a name now."""
+    assert function.head is not None and function.base is not None  # noqa: S101, PT018 - the caller looked
+    words = set(_WORD.findall(guard.condition))
+    now, then = (set(CALLED.findall(f.source.decode(errors="replace"))) for f in (function.head, function.base))
+    target, before = function.change.head.package.target, function.change.base.package.target
+    helpers = [target[name] for name in now - then if name in target and name not in before]
+    return any(
+        2 * len(words & set(_WORD.findall(helper.source.decode(errors="replace")))) > len(words)
+        and _PLATFORM.search(helper.source)
+        for helper in helpers
+    )
+
+
+def _refused_elsewhere(guard: Guard, changes: Sequence["PackageChange"]) -> bool:
+    """Whether other code that the target builds now says what the guard said, in whichever package."""
+    said = _said(guard)
     if not said:
         return False
-    files = function.change.head.package.files.values()
-    sources = b"\n".join(f.source.content for f in files if f.on_target and not f.is_test).decode(errors="replace")
-    return all(words in sources for words in said)
+    files = (f for change in changes for f in change.head.package.files.values() if f.on_target and not f.is_test)
+    sources = [f.source.content for f in files]
+    return all(any(words.encode() in source for source in sources) for words in said)
 
 
 def _rest_stays(function: _Function, guard: Guard) -> bool:

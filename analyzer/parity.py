@@ -4,19 +4,19 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
+from analyzer.body import REAL, Body
 from analyzer.classify import Universe
 from analyzer.conditions import Scope
 from analyzer.model import Options, PackageParity, Score, Status, Stub, SymbolParity
 from analyzer.skips import TestState, states
 from analyzer.symbols import Package, Symbol
-from analyzer.ways import REAL, Body
-from analyzer.world import World
+from analyzer.world import Beyond, World
 
 # Mechanisms that exist on Linux only. A stub for one of them is by design: no user on Windows can miss it.
 _LINUX_CONCEPTS = frozenset(
-    "apparmor selinux seccomp cgroup cgroups cgroupns cgroupdriver uid gid uids gids idmap idmaps idmapping mapping "
+    "apparmor selinux seccomp cgroup cgroups cgroupfs cgroupns cgroupdriver sysfs uid gid uids gids uidgid idmap idmaps idmapping mapping "
     "mappings remap remapped remappings rootless userns usernamespace namespace namespaces netns propagation shm "
-    "mqueue ipc oom sysctl sysctls rlimit rlimits ulimit ulimits iptables ip6tables nftables firewall firewalld "
+    "mqueue ipc pidns ipcns utsns mntns oom sysctl sysctls rlimit rlimits ulimit ulimits iptables ip6tables nftables firewall firewalld "
     "netlink capabilities caps proc procfs ptrace overlay overlayfs overlay2 btrfs zfs devmapper devicemapper aufs "
     "systemd umask chown lchown fchown chmod xattr xattrs lxattr inotify realtime subreaper dbus mountinfo "
     "mknod mkdev umount unmount mounts devpts sched fuse loopback".split()
@@ -27,6 +27,14 @@ _LINUX_WORK = re.compile(
     rb"|nftables|ptrace|prctl|rlimit|sysctl|unmount\b|syscall\.Mount|unix\.Mount|label\.",
     re.IGNORECASE,
 )
+# Options that ask for a mechanism of Linux: refusing them is all that can be done.
+_LINUX_OPTION = re.compile(
+    rb"(?:User|PID|IPC|UTS|Cgroup|Mount)Namespace|\bidmap|IDMap|\bjournald?\b|systemd", re.IGNORECASE
+)
+# What a container's configuration has for Linux, by its type or by how it is come to.
+_LINUX_TYPED = re.compile(rb"\.Linux\b|\bGetLinux\(|\bLinux[A-Z]\w*")
+# Lines of a function that does little beside what it is seen to look at.
+SHORT = 15
 # A comment that admits that something is left out.
 _ADMITS = re.compile(
     r"\b(?:TODO|FIXME|XXX|(?<!was )(?<!were )(?<!ever )not (?:yet )?(?:supported|implemented|available)|unsupported|unimplemented|not yet|"
@@ -34,9 +42,9 @@ _ADMITS = re.compile(
     re.IGNORECASE,
 )
 # A comment that explains why nothing is missing.
-_EXPLAINS = re.compile(
+NOTHING_MISSING = re.compile(
     r"\b(?:does nothing|no-?op|nothing to do|not (?:needed|necessary|required|applicable|relevant)|no need|"
-    r"doesn't need|does not need|never happens?)\b",
+    r"doesn't need|does not need|never happens?|no (?:\w+ ){1,4}(?:is |are )?(?:needed|necessary|required))\b",
     re.IGNORECASE,
 )
 # A function that says whether there is something.
@@ -53,12 +61,13 @@ class Revision:
     Args:
         packages: by directory.
         options: the platforms.
+        beyond: others that they may name.
     """
 
-    def __init__(self, packages: Mapping[str, Package], options: Options) -> None:
+    def __init__(self, packages: Mapping[str, Package], options: Options, beyond: Beyond | None = None) -> None:
         self.options = options
         self.packages = packages
-        world = World(packages)
+        world = World(packages, beyond)
         self.target = Universe(world, "target", options.target)
         self.reference = Universe(world, "reference", options.reference)
 
@@ -129,21 +138,25 @@ class View:
         its comment admits it, when it denies a capability, or when it hides work that can fail and is not Linux's own.
         """
         symbol = self.package.target.get(name) or self.package.reference.get(name)
-        if symbol is None or symbol.file.facts.helps_tests or not self.twin_works(name):
+        if symbol is None or symbol.file.helps_tests or not self.twin_works(name):
             return False
-        if linux_concept(symbol) or not self._asked_for(symbol):
+        if linux_concept(symbol) or not self.asked_for(symbol):
             return False
         body = self.body(name)
-        if body is None or body.stub in {Stub.ERROR, Stub.PANIC}:
-            return True
         twin = self.package.reference.get(name)
+        if twin is not None and _serves_linux_data(twin):
+            return False
+        if body is None or body.stub in {Stub.ERROR, Stub.PANIC}:
+            return twin is None or not _LINUX_OPTION.search(twin.source)
         said = comments(symbol)
         admits = bool(_ADMITS.search(said)) or bool(_CAPABILITY.search(name))
         if twin is None or _LINUX_WORK.search(twin.source):
             return False
-        return admits or (body.nil_error and not _EXPLAINS.search(said))
+        return admits or (
+            body.nil_error and (symbol.declaration.exported or _gives_more(symbol)) and not NOTHING_MISSING.search(said)
+        )
 
-    def _asked_for(self, symbol: Symbol) -> bool:
+    def asked_for(self, symbol: Symbol) -> bool:
         """Whether code that builds on the target names the symbol, or other packages may."""
         return symbol.declaration.exported or self._is_used(symbol.name.rpartition(".")[2].encode())
 
@@ -228,6 +241,11 @@ class View:
                     yield SymbolParity(symbol.name, "func", status, stub, windows=symbol.place)
 
 
+def _gives_more(symbol: Symbol) -> bool:
+    """Whether a function gives more than an error: an answer that its callers go on with."""
+    return not symbol.declaration.signature.endswith(") (error)")
+
+
 def names_linux_concept(text: str) -> bool:
     """Whether a text names a mechanism of Linux alone."""
     return not _LINUX_CONCEPTS.isdisjoint(w.lower() for w in _WORD.findall(text))
@@ -242,6 +260,38 @@ def linux_concept(symbol: Symbol) -> bool:
     )
 
 
+def speaks_of_linux(content: bytes) -> bool:
+    """Whether a text names mechanisms of Linux alone."""
+    return bool(_LINUX_WORK.search(content))
+
+
+def does_linux_work(symbol: Symbol) -> bool:
+    """Whether the text of a function names mechanisms of Linux alone."""
+    return bool(_LINUX_WORK.search(symbol.source))
+
+
+def explains_itself(symbol: Symbol) -> bool:
+    """Whether a function that does little says in its body why that is enough, and admits nothing."""
+    said = "\n".join(_inside(symbol))
+    return bool(said) and not _ADMITS.search(said)
+
+
+def _inside(symbol: Symbol) -> list[str]:
+    return re.findall(r"//[^\n]*|/\*.*?\*/", symbol.source.decode(errors="replace"), re.DOTALL)
+
+
+def speaks_of_linux_data(text: str) -> bool:
+    """Whether a text names what a configuration has for Linux alone."""
+    return bool(_LINUX_TYPED.search(text.encode()))
+
+
+def _serves_linux_data(symbol: Symbol) -> bool:
+    """Whether a function takes or gives what a configuration has for Linux alone, or is short and looks at that."""
+    return speaks_of_linux_data(symbol.declaration.signature) or (
+        symbol.source.count(b"\n") < SHORT and bool(_LINUX_TYPED.search(symbol.source))
+    )
+
+
 def comments(symbol: Symbol) -> str:
     """The comments right above a declaration and in it."""
     content = symbol.file.source.content
@@ -249,5 +299,4 @@ def comments(symbol: Symbol) -> str:
     above = re.search(
         r"(?:^[ \t]*//[^\n]*\n)+\Z|/\*(?:(?!\*/).)*\*/\s*\Z", before[-MAX_COMMENT:], re.MULTILINE | re.DOTALL
     )
-    inside = re.findall(r"//[^\n]*|/\*.*?\*/", symbol.source.decode(errors="replace"), re.DOTALL)
-    return "\n".join([above[0] if above else "", *inside])
+    return "\n".join([above[0] if above else "", *_inside(symbol)])

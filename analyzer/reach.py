@@ -8,6 +8,7 @@ from tree_sitter import Node
 from analyzer import syntax
 from analyzer.conditions import Scope, Truth
 from analyzer.effects import leaves, one_line
+from analyzer.model import Stub
 from analyzer.parity import View
 from analyzer.symbols import Package, Symbol
 from analyzer.syntax import text
@@ -42,7 +43,7 @@ class Reach:
             return True  # other packages call it, and not all of them are held
         # A method stands behind a dot, and a function of the package itself does not.
         behind = re.compile(rf"\.\s*{re.escape(bare)}\b")
-        word = behind if receiver else re.compile(rf"(?<![.\w]){re.escape(bare)}\b")
+        word = _of_values(bare, package) if receiver else re.compile(rf"(?<![.\w]){re.escape(bare)}\b")
         callers = [s for s in _functions(package) if s.name != name and bare.encode() in s.source]
         callers = [s for s in callers if word.search(one_line(_body(s))) and (package.dir, s.name) not in self._asked]
         if self._named_outside(package, re.compile(rf"\b{re.escape(bare)}\b")):
@@ -56,22 +57,42 @@ class Reach:
 
     def asked_for(self, view: View, name: str) -> bool:
         """Whether something that the target builds names a function, or nothing does as yet; else it is the others' own."""
+        mine, theirs = self.named(view, name)
+        return mine or not theirs
+
+    def named(self, view: View, name: str, apart: str = "") -> tuple[bool, bool]:
+        """Whether something that the target builds names a function or a type, and whether other code does.
+
+        Args:
+            view: the package.
+            name: the function or the type.
+            apart: a file that does not count.
+        """
         receiver, _, bare = name.rpartition(".")
         behind = rf"\.\s*{re.escape(bare)}\b"
-        own = re.compile(behind if receiver else rf"(?<![.\w]){re.escape(bare)}\b")
-        there = [re.compile(behind) if other is not view else own for other in self._views]
+        own = re.compile(rf"(?<![.\w]){re.escape(bare)}\b")
+        # A method of that name is not what an import has under the same name.
+        there = [
+            _of_values(bare, other.package) if receiver else re.compile(behind) if other is not view else own
+            for other in self._views
+        ]
         itself = [s for s in (view.package.target.get(name), view.package.reference.get(name)) if s is not None]
         declared = [one_line(s.source.decode(errors="replace")) for s in itself]
+        gone = [
+            one_line(f.source.content.decode(errors="replace")) for f in view.package.files.values() if f.path == apart
+        ]
+        # A method may be called by way of an interface.
+        imported = f'/{view.package.dir}"' if view.package.dir != "." and not receiver else ""
         sides = [
             any(
                 word.search(_without(declared, code))
                 for word, other in zip(there, self._views, strict=True)
                 for code in self._code(other.package, target=target, tests=not target)
-                if bare in code
+                if bare in code and code not in gone and (other is view or imported in code)
             )
             for target in (True, False)
         ]
-        return sides[0] or not sides[1]
+        return sides[0], sides[1]
 
     def _named_outside(self, package: Package, word: re.Pattern[str]) -> bool:
         """Whether something other than a function names it: an interface, a variable, an ``init``."""
@@ -90,10 +111,58 @@ class Reach:
         return self._read[key]
 
 
+def refuses_in_the_end(symbol: Symbol, view: View) -> bool:
+    """Whether a function always comes to a call that refuses on the target, whatever it looks up before.
+
+    Args:
+        symbol: a function of the target.
+        view: its package.
+    """
+    function = syntax.function_node(symbol.source)
+    statements = list(syntax.statements(function.child_by_field_name("body"))) if function is not None else []
+    refusing = {
+        name.rpartition(".")[2]
+        for name, other in view.package.target.items()
+        if other.declaration.is_function
+        and (body := view.body(name)) is not None
+        and body.stub in {Stub.ERROR, Stub.PANIC}
+    }
+    return any(_called(node) in refusing for node in statements)
+
+
+def _called(statement: Node) -> str:
+    """The bare name of what a statement calls to hand on its error: ``return f()``, ``if err := f(); err != nil {…}``."""
+    if statement.type == "if_statement":
+        start = statement.child_by_field_name("initializer")
+        asked = one_line(text(statement.child_by_field_name("condition")))
+        if (
+            start is None
+            or asked != "err != nil"
+            or not leaves(list(syntax.statements(statement.child_by_field_name("consequence"))))
+        ):
+            return ""
+        values = start.child_by_field_name("right")
+    else:
+        values = (
+            statement.named_children[0] if statement.type == "return_statement" and statement.named_children else None
+        )
+    call = values.named_children[0] if values is not None and len(values.named_children) == 1 else None
+    if call is None or call.type != "call_expression":
+        return ""
+    return text(call.child_by_field_name("function")).rpartition(".")[2]
+
+
 def _without(parts: Sequence[str], code: str) -> str:
     for part in parts:
         code = code.replace(part, "")
     return code
+
+
+def _of_values(method: str, package: Package) -> re.Pattern[str]:
+    """A method's name behind a value: not behind the name of an import, where it is that package's own."""
+    imported = {i.name or i.path.rpartition("/")[2] for f in package.files.values() for i in f.facts.imports}
+    names = "|".join(sorted(map(re.escape, imported - {"", ".", "_"}))) or r"\Z"
+    return re.compile(rf"(?:[)\]}}]|(?<=\.)\w+|\b(?!(?:{names})\b)\w+)\s*\.\s*{re.escape(method)}\b")
 
 
 def _functions(package: Package) -> list[Symbol]:

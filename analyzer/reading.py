@@ -71,6 +71,11 @@ def whole(_: SourceFile) -> Depth:
     return Depth.WHOLE
 
 
+def headed(_: SourceFile) -> Depth:
+    """What a file imports, and where it builds."""
+    return Depth.HEADER
+
+
 def outlined(file: SourceFile) -> Depth:
     """What a file declares; all of it where it may be one platform's own, because what its functions do then counts."""
     own = suffix_tags(file.path.rpartition("/")[2]) or any(word in file.content for word in _CONSTRAINTS)

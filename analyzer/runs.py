@@ -5,12 +5,17 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
+from analyzer.effects import code_lines
 from analyzer.pairs import SIMILARITY
 from analyzer.skips import Runs, TestState
 from analyzer.symbols import GoFile
 
 if TYPE_CHECKING:
     from analyzer.diff import PackageChange
+
+# Bytes of a test that is compared letter by letter, and how much alike two such are that are one.
+SHORT = 1_000
+SIMILARITY_OF_SHORT = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ def pair_tests(changes: Sequence["PackageChange"]) -> TestChanges:
         for name, state in change.base.tests.items():
             if name not in change.head.tests:
                 bare = name.rpartition(".")[2]
-                before[bare] = min(state.runs, before.get(bare, Runs.NEVER))
+                before[bare] = min(state.at_all, before.get(bare, Runs.NEVER))
     skipped = {change.dir: list(_tests_lost(change, before)) for change in changes}
     enabled = {change.dir: list(_tests_won(change)) for change in changes}
     return TestChanges(skipped, enabled)
@@ -76,7 +81,7 @@ def _tests_lost(change: "PackageChange", moved: Mapping[str, Runs]) -> Iterator[
             was = moved.get(name.rpartition(".")[2])
             if (state.built or was is not None) and state.runs > (Runs.FULLY if was is None else was):
                 yield TestChange(state.symbol.file, state, first, new=was is None)
-        elif state.runs > old.runs:
+        elif state.runs > max(old.runs, old.at_all):
             yield TestChange(state.symbol.file, state, first)
         elif state.runs is old.runs is not Runs.NEVER:
             for subtest, skip in state.subtests.items():
@@ -94,7 +99,7 @@ def _tests_won(change: "PackageChange") -> Iterator[TestChange]:
             if won:
                 yield TestChange(file.head, None, _constraint_line(file.head), count=len(won))
     for name, state in head.items():
-        old = base.get(name)
+        old = base.get(name) or _renamed_test(name, change)
         if old is None or name in covered or not old.symbol.file.on_reference:
             continue
         if state.runs < old.runs:
@@ -120,16 +125,27 @@ def _only_here(here: Mapping[str, TestState], there: Mapping[str, TestState], pa
 
 def _renamed_test(name: str, change: "PackageChange") -> TestState | None:
     """What a test that is new at head was at base under another name."""
-    new = change.head.tests[name].symbol
-    gone = (s for n, s in change.base.tests.items() if n not in change.head.tests)
-    return next((s for s in gone if _same_source(s.symbol.source, new.source)), None)
+    new = code_lines(change.head.tests[name].symbol.source)
+    gone = ((n, s) for n, s in change.base.tests.items() if n not in change.head.tests)
+    return next((s for n, s in gone if _same_source(code_lines(s.symbol.source), new, alike=_alike(n, name))), None)
 
 
-def _same_source(old: bytes, new: bytes) -> bool:
-    shorter, longer = sorted((len(old), len(new)))
+def _alike(old: str, new: str) -> bool:
+    names = [name.rpartition(".")[2].removeprefix("Test") for name in (old, new)]
+    return SequenceMatcher(None, names[0], names[1], autojunk=False).ratio() >= SIMILARITY_OF_SHORT
+
+
+def _same_source(before: Sequence[str], after: Sequence[str], *, alike: bool) -> bool:
+    """Whether two texts are of one test; of two whose names are alike less has to be the same."""
+    one, other = "\n".join(before), "\n".join(after)
+    shorter, longer = sorted((len(one), len(other)))
     if shorter < SIMILARITY * longer:
         return False
-    return SequenceMatcher(None, old.splitlines(), new.splitlines(), autojunk=False).ratio() >= SIMILARITY
+    if SequenceMatcher(None, before, after, autojunk=False).ratio() >= SIMILARITY:
+        return True
+    # In a short one a local with another name may be in every line.
+    short = alike and longer <= SHORT
+    return short and SequenceMatcher(None, one, other, autojunk=False).ratio() >= SIMILARITY_OF_SHORT
 
 
 def _constraint_line(file: GoFile) -> int:

@@ -44,6 +44,14 @@ def differ(one: Symbol, other: Symbol, names: Mapping[str, Symbol], other_names:
     )
 
 
+def same_counts(one: Symbol, other: Symbol) -> bool:
+    """Whether the two take as many parameters, and give as many results, as each other: then one call may fit both."""
+    mine, theirs = _function(one), _function(other)
+    if mine is None or theirs is None:
+        return True
+    return [len(part) for part in _types(mine, {})] == [len(part) for part in _types(theirs, {})]
+
+
 def _alike(one: str, other: str) -> bool:
     """Whether two types are the same. Who writes ``any`` stands in for a type that one platform lacks."""
     if one == other or "any" in {one, other}:

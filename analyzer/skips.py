@@ -40,11 +40,13 @@ class Skip:
         subtest: the subtest's name as it stands in the source; "" for the test itself.
         line: in the file, counted from 1.
         always: on the target it is never passed.
+        both: the reference ends there, too.
     """
 
     subtest: str
     line: int
     always: bool
+    both: bool = False
 
 
 def is_test(symbol: Symbol, listed: Callable[[str], bool]) -> bool:
@@ -63,7 +65,7 @@ def is_test(symbol: Symbol, listed: Callable[[str], bool]) -> bool:
 
 
 def skips(symbol: Symbol, target: Scope, reference: Scope) -> tuple[Skip, ...]:
-    """Where a test ends early on the target only, its suite's set-up included.
+    """Where a test ends early on the target, its suite's set-up included; of a test that the target has for itself, anywhere.
 
     Args:
         symbol: the test.
@@ -77,22 +79,25 @@ def skips(symbol: Symbol, target: Scope, reference: Scope) -> tuple[Skip, ...]:
 
 
 def _with_set_up(symbol: Symbol, target: Scope, reference: Scope) -> Iterator[Skip]:
+    if not symbol.file.on_reference:
+        yield from (replace(skip, both=True) for skip in _function(symbol, target, reference, 0, alone=True))
+        return
     yield from _function(symbol, target, reference, 0)
     receiver = symbol.name.rpartition(".")[0]
     for name in _SET_UP if receiver else ():
         before = target.names.get(f"{receiver}.{name}")
         if before is not None:
             for skip in _function(before, target, reference, 1):
-                yield Skip("", symbol.declaration.line, skip.always)
+                yield Skip("", symbol.declaration.line, skip.always, skip.both)
 
 
-def _function(symbol: Symbol, target: Scope, reference: Scope, depth: int) -> Iterator[Skip]:
+def _function(symbol: Symbol, target: Scope, reference: Scope, depth: int, *, alone: bool = False) -> Iterator[Skip]:
     if not _can_skip(symbol, target, depth):
         return
     function = syntax.function_node(symbol.source)
     if function is not None:
         walk = _Walk(target, reference, symbol.declaration.line - 1, depth)
-        at = _At(Truth.YES, Truth.YES, "", {}, own=depth == 0)
+        at = _At(Truth.YES, Truth.NO if alone else Truth.YES, "", {}, own=depth == 0 and not alone)
         yield from walk.block(function.child_by_field_name("body"), at)
 
 
@@ -217,6 +222,8 @@ class _Walk:
             return
         if skipped.lost:
             yield self._skip(call, skipped)
+        elif skipped.target is not Truth.NO:
+            yield replace(self._skip(call, skipped), both=True)
 
     def _inside(self, call: Node, given: Sequence[Node], at: _At) -> Iterator[Skip]:
         """A subtest, a closure, or a helper of the package that is given the test."""
@@ -234,7 +241,7 @@ class _Walk:
         for skip in _function(helper, self.target, self.reference, self.depth + 1):
             if not skip.subtest and at.target is not Truth.NO:
                 line = call.start_point.row + self.offset
-                yield Skip(at.subtest, line, skip.always and at.target is Truth.YES)
+                yield Skip(at.subtest, line, skip.always and at.target is Truth.YES, skip.both)
 
     def _truths(self, condition: Node | None, at: _At) -> tuple[Truth, Truth]:
         return self.target.truth(condition, at.local), self.reference.truth(condition, at.local)
@@ -287,13 +294,15 @@ class TestState:
         symbol: its declaration; the one that builds on the target, where there is one.
         runs: whether the target runs it.
         built: whether a file that builds on the target has it.
-        skips: where it ends there early.
+        skips: where it ends there early, and not on the reference.
+        at_all: how much of it the target runs, be it more than the reference or not.
     """
 
     symbol: Symbol
     runs: Runs
     built: bool
     skips: tuple[Skip, ...]
+    at_all: Runs
 
     @property
     def subtests(self) -> dict[str, Skip]:
@@ -323,8 +332,12 @@ def states(tests: Iterable[Symbol], target: Scope, reference: Scope) -> dict[str
 
 def _state(symbol: Symbol, target: Scope, reference: Scope) -> TestState:
     if not symbol.file.on_target:
-        return TestState(symbol, Runs.NEVER, built=False, skips=())
-    found = skips(symbol, target, reference) if symbol.file.on_reference else ()
+        return TestState(symbol, Runs.NEVER, built=False, skips=(), at_all=Runs.NEVER)
+    found = skips(symbol, target, reference)
+    mine = tuple(skip for skip in found if not skip.both)
+    return TestState(symbol, _runs(mine), built=True, skips=mine, at_all=_runs(found))
+
+
+def _runs(found: Iterable[Skip]) -> Runs:
     whole = [skip.always for skip in found if not skip.subtest]
-    runs = Runs.NEVER if any(whole) else Runs.SOMETIMES if whole else Runs.FULLY
-    return TestState(symbol, runs, built=True, skips=found)
+    return Runs.NEVER if any(whole) else Runs.SOMETIMES if whole else Runs.FULLY

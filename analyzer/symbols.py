@@ -12,6 +12,11 @@ from analyzer.model import Options, Place, Snapshot, SourceFile
 from analyzer.reading import DepthOf
 from analyzer.syntax import Declaration, Facts
 
+# Directories of code that only tests use.
+_FOR_TESTS = frozenset(
+    "test tests testing testutil testutils testhelper testhelpers testsuite e2e integration integration-cli".split()
+)
+
 
 @dataclass(frozen=True, slots=True)
 class GoFile:
@@ -35,6 +40,11 @@ class GoFile:
     def path(self) -> str:
         """Its path in the repository."""
         return self.source.path
+
+    @property
+    def helps_tests(self) -> bool:
+        """Whether it is code for tests: by what it imports, or by where it lies."""
+        return self.facts.helps_tests or not _FOR_TESTS.isdisjoint(self.path.split("/")[:-1])
 
     @property
     def is_test(self) -> bool:

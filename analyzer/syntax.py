@@ -185,7 +185,7 @@ def _facts(source: bytes, part: Outline, depth: Depth) -> Facts:
         if node.type == "package_clause":
             package = package or text(next(iter(node.named_children), None))
         elif node.type == "import_declaration":
-            imports += _imports(node)
+            imports += specs(node)
         else:
             declarations += _declared(node, part)
     inits = tuple(d for d in declarations if d.name == "init" and d.kind == "func")
@@ -193,12 +193,13 @@ def _facts(source: bytes, part: Outline, depth: Depth) -> Facts:
     return Facts(package, header_constraint(source), tuple(imports), kept, inits, grammar.broken_line(root), depth)
 
 
-def _imports(node: Node) -> list[Import]:
-    specs = [c for c in node.named_children if c.type == "import_spec"]
-    specs += [s for c in node.named_children if c.type == "import_spec_list" for s in c.named_children]
+def specs(declaration: Node) -> list[Import]:
+    """What an import declaration brings, one or a group."""
+    found = [c for c in declaration.named_children if c.type == "import_spec"]
+    found += [s for c in declaration.named_children if c.type == "import_spec_list" for s in c.named_children]
     return [
         Import(text(spec.child_by_field_name("path")).strip('"`'), text(spec.child_by_field_name("name")))
-        for spec in specs
+        for spec in found
         if spec.type == "import_spec"
     ]
 
@@ -250,9 +251,6 @@ def _plain(node: Node, name: str, kind: SymbolKind, part: Outline) -> Declaratio
 
 
 def _function(node: Node, name: str, kind: SymbolKind, part: Outline) -> Declaration:
-    parameters = _types(node.child_by_field_name("parameters"))
-    result = node.child_by_field_name("result")
-    results = _types(result) if result is not None and result.type == "parameter_list" else _one_line(text(result))
     return Declaration(
         name,
         kind,
@@ -260,9 +258,17 @@ def _function(node: Node, name: str, kind: SymbolKind, part: Outline) -> Declara
         node.end_point.row + 1,
         part.offset(node.start_byte),
         part.offset(node.end_byte),
-        f"({parameters}) ({results})" if results else f"({parameters})",
+        signature(node),
         node.child_by_field_name("body") is not None,
     )
+
+
+def signature(node: Node) -> str:
+    """Parameter and result types of a function, or of a method in an interface, in one spelling."""
+    parameters = _types(node.child_by_field_name("parameters"))
+    result = node.child_by_field_name("result")
+    results = _types(result) if result is not None and result.type == "parameter_list" else _one_line(text(result))
+    return f"({parameters}) ({results})" if results else f"({parameters})"
 
 
 def receiver_type(method: Node) -> str:

@@ -3,11 +3,18 @@
 from analyzer import reading, suppress
 from analyzer.model import Options, PackageParity, Parity, Score, Snapshot
 from analyzer.parity import Revision, View
+from analyzer.portable import portable
 from analyzer.symbols import packages
 
 
-def scan(snapshot: Snapshot, options: Options | None = None) -> Parity:
-    """The Windows support of one revision, package by package."""
+def scan(snapshot: Snapshot, options: Options | None = None, *, portables: bool = False) -> Parity:
+    """The Windows support of one revision, package by package.
+
+    Args:
+        snapshot: the revision.
+        options: the platforms; Windows judged by Linux when None.
+        portables: also look for files that Windows leaves out and could build.
+    """
     options = options or Options()
     revision = Revision(packages(snapshot, options, reading.of_a_table), options)
     views = {where: View(package, revision) for where, package in revision.packages.items()}
@@ -22,4 +29,5 @@ def scan(snapshot: Snapshot, options: Options | None = None) -> Parity:
         tuple(sorted(reading.unreadable(snapshot, read))),
         options,
         suppress.stale(views, options.policy),
+        tuple(f for f in portable(revision.packages, options) if f.functions) if portables else (),
     )

@@ -137,7 +137,7 @@ class PackageSides:
     @cached_property
     def broken(self) -> bool:
         """Whether the package's code lacked something on the target already at base."""
-        return _lacks_any(self.before.code)
+        return lacks_any(self.before.code)
 
     def within(self) -> Found:
         """What the package's own files miss."""
@@ -148,7 +148,7 @@ class PackageSides:
             here: Found = defaultdict(set)
             for file in now.users if missing else ():
                 merge(here, _uses(file, missing if file.path in self.changed else lost, now))
-            if here and not self.broken and not _lacks_any(then):
+            if here and not self.broken and not lacks_any(then):
                 merge(found, here)
         return found
 
@@ -179,7 +179,7 @@ def _declared(tables: Iterable[Mapping[str, Symbol]], name: str) -> Symbol | Non
     return next((symbol for symbol in found if symbol is not None), None)
 
 
-def _lacks_any(space: Space) -> bool:
+def lacks_any(space: Space) -> bool:
     """Whether files miss anything, new or not."""
     missing = space.missing
     return any(_uses(file, missing, space) for file in space.users) if missing else False

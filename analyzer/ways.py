@@ -1,18 +1,33 @@
 """The ways through one function or closure, and what each comes to: work, nothing, a refusal, a panic."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from tree_sitter import Node
 
 from analyzer import syntax
+from analyzer.body import REAL, Body, Gives, Outcome, worst
 from analyzer.conditions import Truth
 from analyzer.effects import calls
 from analyzer.model import Stub
 from analyzer.refusals import NAMES_UNSUPPORTED, SAYS_UNSUPPORTED
+from analyzer.shapes import (
+    MAKES_ERROR,
+    adds_words,
+    declared,
+    descend,
+    element,
+    identifiers,
+    literals,
+    makes_empty,
+    makes_error,
+    named_results,
+    only_argument,
+    only_checks,
+    parts,
+    result_types,
+    typed_names,
+)
 from analyzer.symbols import GoFile
 from analyzer.syntax import text
 
@@ -26,45 +41,7 @@ _BASIC_TYPES = re.compile(r"^(?:u?int(?:8|16|32|64)?|uintptr|float(?:32|64)|stri
 _CONVERSIONS = {"time.Duration", "time.Month", "os.FileMode", "fs.FileMode", "syscall.Errno"}
 # What tells about an error instead of being one.
 _ASKS = {"errors.Is", "errors.As", "strings.Contains", "strings.HasPrefix", "strings.HasSuffix"}
-# The name of a function that looks whether its arguments are right.
-_CHECKS = re.compile(r"^(?:[vV]alidat|[vV]erif|[cC]heck)")
-# The name of a function that makes an error out of a text.
-_MAKES_ERROR = re.compile(
-    r"err|wrap|fault|fail|status|unsupport|unimpl|notimpl|invalid|forbid|denied|unavailable|refus", re.IGNORECASE
-)
 _ZERO_LITERAL = re.compile(r"^(?:0[xXoObB]?[0_]*(?:\.0*)?|\.0+|\"\"|``|'\\x00')$")
-
-
-class Outcome(StrEnum):
-    """What one way through a body comes to."""
-
-    REAL = "real"
-    ZERO = "zero"
-    NOOP = "noop"
-    ERROR = "error"
-    PANIC = "panic"
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """What a function is on a platform.
-
-    Attributes:
-        outcome: what a caller gets, also when the function merely builds an error for others.
-        stub: the kind of stub, or None for an implementation.
-        partial: real work, and an explicit refusal of a part.
-        nil_error: its last result is an error that is always nil.
-        comes_back: it does not always end in a panic.
-    """
-
-    outcome: Outcome
-    stub: Stub | None = None
-    partial: bool = False
-    nil_error: bool = False
-    comes_back: bool = True
-
-
-REAL = Body(Outcome.REAL)
 _Values = dict[str, Outcome]
 
 
@@ -76,14 +53,18 @@ class Ways:
         self._file = file
         self._node = node
         self._results = result_types(node)
-        self._named = _named_results(node)
-        parameters, receivers = _typed_names(node, "parameters"), _typed_names(node, "receiver")
+        self._named = named_results(node)
+        parameters, receivers = typed_names(node, "parameters"), typed_names(node, "receiver")
         # An argument handed back unchanged is as good as nothing; so is a named result that is never set.
         names = [*parameters, *receivers, *self._named]
         self._values: _Values = {**(outer.known[0] if outer else {}), **dict.fromkeys(names, Outcome.ZERO)}
         self._types: dict[str, str] = {**(outer.known[1] if outer else {}), **parameters, **receivers}
         self._closures: _Values = dict(outer.known[2]) if outer else {}
+        # Locals that hold something new with nothing in it.
+        self._fresh: set[str] = set()
         self._arguments = {*parameters, *receivers}
+        # What the function is given may be for this system or for another one.
+        self._given: dict[str, Node] = {**(outer.given if outer else {}), **declared(node, "parameters")}
         self._said_unsupported = False
         # Some way may hand back an error.
         self._fails = False
@@ -92,14 +73,22 @@ class Ways:
         # Whether some way hands an argument back, and whether some way gives nothing: both together are a choice.
         # A validator refuses what it looked at and did not like, not whatever it is asked for.
         self._judges = False
+        # Some way does more than to hand back an error that it makes.
+        self._works = False
         self._hands_back: set[str] = set()
         self._gives_nothing = False
+        self._gives = Gives.ZEROS
         self._briefly = False
 
     @property
     def known(self) -> tuple[_Values, dict[str, str], _Values]:
         """What a closure inside sees: what names are worth, their types, and the closures that they stand for."""
         return self._values, self._types, self._closures
+
+    @property
+    def given(self) -> dict[str, Node]:
+        """Its parameters, with what declares them; those of the functions around it, too."""
+        return self._given
 
     def body(self, *, briefly: bool = False) -> Body:
         """The judgement on the whole.
@@ -112,9 +101,10 @@ class Ways:
         outcomes, ends = self._block(block)
         if not ends:
             outcomes.add(Outcome.NOOP if not self._results else Outcome.ZERO)
-        outcome = _worst(outcomes)
+        outcome = worst(outcomes)
         if outcome is Outcome.REAL:
-            partial = Outcome.ERROR in outcomes or self._ignores
+            only_judges = self._judges and not self._works and self._results == ["error"]
+            partial = (Outcome.ERROR in outcomes and not only_judges) or self._ignores
             return Body(outcome, partial=partial, nil_error=self._results[-1:] == ["error"] and not self._fails)
         choices = len(self._hands_back) + self._gives_nothing
         chooses = outcome is Outcome.ZERO and bool(self._hands_back) and choices > 1
@@ -122,7 +112,15 @@ class Ways:
         if chooses or (refuses_some and self._judges):
             return REAL
         nil_error = outcome is Outcome.ZERO and self._results[-1:] == ["error"]
-        return Body(outcome, Stub(outcome.value), nil_error=nil_error, comes_back=outcomes != {Outcome.PANIC})
+        comes_back = outcomes != {Outcome.PANIC}
+        return Body(
+            outcome,
+            Stub(outcome.value),
+            nil_error=nil_error,
+            comes_back=comes_back,
+            refuses_some=refuses_some,
+            gives=Gives.ARGUMENT if self._hands_back else self._gives,
+        )
 
     def _block(self, block: Node | None) -> tuple[set[Outcome], bool]:
         """The outcomes of a list of statements, and whether control never leaves it at the end."""
@@ -130,6 +128,7 @@ class Ways:
         for statement in syntax.statements(block):
             found, ends = self._statement(statement)
             outcomes |= found
+            self._works |= Outcome.REAL in found and not parts(statement) and not makes_error(statement)
             if ends or (self._briefly and Outcome.REAL in found):
                 return outcomes, True
         return outcomes, False
@@ -164,13 +163,13 @@ class Ways:
     def _if(self, node: Node) -> tuple[set[Outcome], bool]:
         outcomes: set[Outcome] = set()
         start = node.child_by_field_name("initializer")
-        if start is not None and _only_checks(start):
+        if start is not None and only_checks(start):
             left = start.child_by_field_name("left")
             self._values.update({text(name): Outcome.ZERO for name in (left.named_children if left else ())})
         elif start is not None:
             outcomes |= self._statement(start)[0]
         condition, other = node.child_by_field_name("condition"), node.child_by_field_name("alternative")
-        match self._bodies.scope(self._file).truth(condition):
+        match self._bodies.scope(self._file).truth(condition, self._given):
             case Truth.YES:
                 found, ends = self._block(node.child_by_field_name("consequence"))
                 return outcomes | found, ends
@@ -233,7 +232,7 @@ class Ways:
         return outcomes.union(*(found for found, _ in results)), ends
 
     def _declare(self, node: Node) -> set[Outcome]:
-        specs = list(_descend(node, {"var_spec", "const_spec"}, {"var_spec_list"}))
+        specs = list(descend(node, {"var_spec", "const_spec"}, {"var_spec_list"}))
         outcomes: set[Outcome] = set()
         for spec in specs:
             names = [text(n) for n in spec.children_by_field_name("name")]
@@ -253,7 +252,7 @@ class Ways:
             target.type != "identifier" or (text(target) not in self._values and self._bodies.is_variable(text(target)))
             for target in targets
         )
-        if _adds_words(right):
+        if adds_words(right):
             return set()
         if lasting and node.type == "assignment_statement":
             return {Outcome.REAL}  # it changes something that outlives the call
@@ -273,7 +272,7 @@ class Ways:
                 continue
             before = self._values.get(name)
             # Which assignment comes last is not known after a branch, so work anywhere counts.
-            self._values[name] = worth if before is None or name in self._named else _worst({before, worth})
+            self._values[name] = worth if before is None or name in self._named else worst({before, worth})
         for value, worth in zip(values, worths, strict=False):
             if worth is Outcome.REAL and calls(value) and not self._logs(value):
                 outcomes.add(Outcome.REAL)
@@ -285,6 +284,7 @@ class Ways:
             self._closures[name] = Ways(self._bodies, self._file, value, self).body(briefly=True).outcome
         else:
             self._closures.pop(name, None)
+        (self._fresh.add if self._is_fresh(value) else self._fresh.discard)(name)
         made = value.child_by_field_name("operand") if value.type == "unary_expression" else value
         if made is not None and made.type == "composite_literal":
             self._types[name] = text(made.child_by_field_name("type"))
@@ -304,7 +304,22 @@ class Ways:
         handed = first.type == "identifier" and text(first) in self._arguments
         self._hands_back |= {text(first)} if handed else set()
         self._gives_nothing |= not handed
+        if any(self._is_idle(value) for value in given):
+            self._gives = Gives.IDLE
+        elif self._gives is Gives.ZEROS and any(self._is_fresh(value) for value in given):
+            self._gives = Gives.EMPTY
         return self._together([self.value(value) for value in given])
+
+    def _is_idle(self, value: Node) -> bool:
+        """Whether a value is a function, or of a type that only stands for one of the results' types: no zero value of that."""
+        made = value.child_by_field_name("operand") if value.type == "unary_expression" else value
+        if made is None or made.type != "composite_literal":
+            return value.type == "func_literal"
+        written = text(made.child_by_field_name("type"))
+        return self._bodies.is_type(written) and {written, f"*{written}"}.isdisjoint(self._results)
+
+    def _is_fresh(self, value: Node) -> bool:
+        return makes_empty(value) or (value.type == "identifier" and text(value) in self._fresh)
 
     @staticmethod
     def _together(worths: list[Outcome]) -> Outcome:
@@ -339,11 +354,11 @@ class Ways:
         if self._logs(node) or name.startswith(("fmt.Print", "fmt.Fprint")) or name in {"print", "println"}:
             self._said_unsupported = self._said_unsupported or self._says(node)
             return set(), False
-        if name == "close" and self._is_empty_local(_only_argument(node)):
+        if name == "close" and self._is_empty_local(only_argument(node)):
             return set(), False
         body = self._callee(node)
         outcome = body.outcome
-        if outcome is Outcome.REAL and not self._results and _MAKES_ERROR.search(name) and self._says(node):
+        if outcome is Outcome.REAL and not self._results and MAKES_ERROR.search(name) and self._says(node):
             return {Outcome.ERROR}, False  # http.Error and its like
         if outcome is Outcome.PANIC:
             return {outcome}, not body.comes_back
@@ -417,7 +432,7 @@ class Ways:
     def _says(self, node: Node) -> bool:
         """Whether a text in the expression says "not supported", or an error text is joined with runtime.GOOS."""
         source = text(node)
-        strings = " ".join([*(text(s) for s in _literals(node)), *(self._bodies.says(n) for n in _identifiers(node))])
+        strings = " ".join([*(text(s) for s in literals(node)), *(self._bodies.says(n) for n in identifiers(node))])
         return bool(SAYS_UNSUPPORTED.search(strings)) or ("runtime.GOOS" in source and bool(strings.strip()))
 
     def value(self, node: Node) -> Outcome:
@@ -494,7 +509,7 @@ class Ways:
             return Outcome.ERROR
         body = node.child_by_field_name("body")
         elements = [e for e in body.named_children if e.type != "comment"] if body else []
-        values = [_element(e) for e in elements if e.named_children]
+        values = [element(e) for e in elements if e.named_children]
         # An argument that is kept in something new is not handed back unchanged.
         kept = any(v is not None and v.type == "identifier" and text(v) in self._arguments for v in values)
         worths = {self.value(v) if v is not None else Outcome.REAL for v in values}
@@ -517,7 +532,7 @@ class Ways:
             return Outcome.ZERO if outcome is Outcome.NOOP else outcome
         if name in _ASKS or not self._can_refuse:
             return Outcome.REAL
-        if NAMES_UNSUPPORTED.search(name.rpartition(".")[2]) or (_MAKES_ERROR.search(name) and self._says(node)):
+        if NAMES_UNSUPPORTED.search(name.rpartition(".")[2]) or (MAKES_ERROR.search(name) and self._says(node)):
             return Outcome.ERROR
         # A sentinel that is wrapped.
         return Outcome.ERROR if any(self.value(v) is Outcome.ERROR for v in values) else Outcome.REAL
@@ -537,107 +552,3 @@ class Ways:
     def _can_refuse(self) -> bool:
         """Whether some result can hold an error; a predicate or a text cannot."""
         return not self._results or any(r == "error" or not _BASIC_TYPES.match(r) for r in self._results)
-
-
-def _only_argument(call: Node) -> Node | None:
-    arguments = call.child_by_field_name("arguments")
-    given = arguments.named_children if arguments is not None else []
-    return given[0] if len(given) == 1 else None
-
-
-def _only_checks(start: Node) -> bool:
-    """Whether ``if err := Validate(x); …`` only asks whether the arguments are right, as its name says."""
-    right = start.child_by_field_name("right")
-    calls = right.named_children if right is not None else []
-    return bool(calls) and all(
-        call.type == "call_expression" and _CHECKS.search(text(call.child_by_field_name("function")).rpartition(".")[2])
-        for call in calls
-    )
-
-
-def _adds_words(right: Node | None) -> bool:
-    """Whether an assignment only appends a sentence to a list: a warning is said, not done."""
-    values = right.named_children if right is not None else []
-    if len(values) != 1 or values[0].type != "call_expression":
-        return False
-    arguments = values[0].child_by_field_name("arguments")
-    added = arguments.named_children[1:] if arguments is not None else []
-    called = text(values[0].child_by_field_name("function"))
-    return (
-        called == "append" and bool(added) and all(a.type.endswith("string_literal") and " " in text(a) for a in added)
-    )
-
-
-def _element(element: Node) -> Node | None:
-    """The value of an element of a literal, with or without a key."""
-    last = element.named_children[-1]
-    if element.type == "literal_element":
-        return last
-    return last.named_children[0] if last.named_children else None
-
-
-def _worst(outcomes: set[Outcome]) -> Outcome:
-    """One word for all ways: work anywhere is work; then the loudest way of doing nothing."""
-    for outcome in (Outcome.REAL, Outcome.PANIC, Outcome.ERROR, Outcome.ZERO):
-        if outcome in outcomes:
-            return outcome
-    return Outcome.NOOP
-
-
-def _descend(node: Node, wanted: set[str], through: set[str]) -> Iterable[Node]:
-    for child in node.named_children:
-        if child.type in wanted:
-            yield child
-        elif child.type in through:
-            yield from _descend(child, wanted, through)
-
-
-def _literals(node: Node) -> Iterable[Node]:
-    if node.type in {"interpreted_string_literal", "raw_string_literal"}:
-        yield node
-    for child in node.named_children:
-        if child.type != "func_literal":
-            yield from _literals(child)
-
-
-def _identifiers(node: Node) -> Iterable[str]:
-    if node.type == "identifier":
-        yield text(node)
-    for child in node.named_children:
-        if child.type != "func_literal":
-            yield from _identifiers(child)
-
-
-def _names_of(parameters: Node | None) -> list[str]:
-    return [
-        text(n) for p in (parameters.named_children if parameters else ()) for n in p.children_by_field_name("name")
-    ]
-
-
-def _typed_names(node: Node, field: str) -> dict[str, str]:
-    """The names of a parameter list, or of the receiver, with their types as they are written."""
-    parameters = node.child_by_field_name(field)
-    return {
-        text(name): text(parameter.child_by_field_name("type"))
-        for parameter in (parameters.named_children if parameters is not None else ())
-        for name in parameter.children_by_field_name("name")
-    }
-
-
-def _named_results(node: Node) -> list[str]:
-    result = node.child_by_field_name("result")
-    return _names_of(result) if result is not None and result.type == "parameter_list" else []
-
-
-def result_types(node: Node) -> list[str]:
-    """The types of a function's results as they are written, one for each result."""
-    result = node.child_by_field_name("result")
-    if result is None:
-        return []
-    if result.type != "parameter_list":
-        return [text(result)]
-    return [
-        text(p.child_by_field_name("type"))
-        for p in result.named_children
-        for _ in (p.children_by_field_name("name") or [p])
-    ]

@@ -37,16 +37,24 @@ class Rule:
         page: the module's docstring, which is the user's page (`winparity explain`).
         check: the findings of one package.
         vendored: whether it is the vendored packages that it looks at.
+        overall: the findings that are of no package.
     """
 
     id: str
     page: str
     check: Callable[[PackageChange, Diff], Iterator[Finding]]
     vendored: bool = False
+    overall: Callable[[Diff], Iterator[Finding]] | None = None
 
 
 RULES = tuple(
-    Rule(module.ID, module.__doc__ or "", module.check, module is vendor_drift)
+    Rule(
+        module.ID,
+        module.__doc__ or "",
+        module.check,
+        vendored=module is vendor_drift,
+        overall=vendor_drift.unseen if module is vendor_drift else None,
+    )
     for module in (
         undefined_on_windows,
         implementation_lost,

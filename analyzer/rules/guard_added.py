@@ -17,7 +17,11 @@ What to do
 Not reported
     A branch that picks another value, takes a faster way or does extra work on Windows; one that only logs, or that is
     stricter on Linux; a branch that was moved; one that takes the place of a stub, or of a file that Windows did not
-    build.
+    build; one that says what a file of Windows said before, in whichever package; two files that became one function;
+    a condition that stood where the function is called; conditions that are joined, nested or written in another way,
+    where Windows gets to run what it got before; a block that does nothing but look at something and refuse it.
+    It stays in the check run where it keeps away nothing but calls of Windows' own stubs, and where it is about a mechanism
+    of Linux or about what a configuration has for Linux alone.
 """
 
 from collections.abc import Iterator
@@ -25,7 +29,8 @@ from collections.abc import Iterator
 from analyzer.diff import Diff, PackageChange
 from analyzer.guards import Effect, Guard
 from analyzer.model import Finding, Level
-from analyzer.parity import names_linux_concept
+from analyzer.pairs import CALLED
+from analyzer.parity import names_linux_concept, speaks_of_linux_data
 from analyzer.symbols import Symbol
 
 ID = "guard-added"
@@ -46,7 +51,7 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
 
 
 def _finding(symbol: Symbol, guard: Guard, change: PackageChange) -> Finding:
-    helper = symbol.file.facts.helps_tests
+    helper = symbol.file.helps_tests
     return Finding(
         ID,
         Level.NOTE if helper else Level.WARNING,
@@ -57,5 +62,22 @@ def _finding(symbol: Symbol, guard: Guard, change: PackageChange) -> Finding:
         symbol.name,
         f"{symbol.name} {_WORDS[guard.effect]} ({guard.condition[:120]}).",
         change.dir,
-        gap=not helper and not names_linux_concept(" ".join((symbol.name, guard.source, *guard.lost))),
+        gap=not (helper or _is_linux_own(symbol, guard) or _keeps_nothing(guard, change)),
     )
+
+
+def _is_linux_own(symbol: Symbol, guard: Guard) -> bool:
+    """Whether the branch is about a mechanism of Linux, or about data that only Linux has."""
+    said = " ".join((guard.source, *guard.lost))
+    return names_linux_concept(f"{symbol.name} {said}") or speaks_of_linux_data(said)
+
+
+def _keeps_nothing(guard: Guard, change: PackageChange) -> bool:
+    """Whether all that the target would do without the branch is call stubs of its own, and hand on what they say."""
+    called = [CALLED.findall(lost) for lost in guard.lost if not lost.startswith("return")]
+    return any(called) and all(any(_is_stub(name, change) for name in names) for names in called if names)
+
+
+def _is_stub(name: str, change: PackageChange) -> bool:
+    body = None if change.head.shared(name) else change.head.body(name)
+    return body is not None and body.stub is not None

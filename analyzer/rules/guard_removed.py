@@ -1,7 +1,8 @@
 """Shared code no longer refuses, skips or switches something off on Windows.
 
 What it finds
-    A branch on the platform that kept something from Windows and is gone, or narrower, while the work behind it stays.
+    A branch on the platform that kept something from Windows and is gone, or narrower, while the work behind it stays,
+    or is an argument of another call now.
 
 Why it matters on Windows
     What only Linux did is done on Windows too.
@@ -13,7 +14,9 @@ What to do
     Nothing; look whether a test can now run on Windows too.
 
 Not reported
-    A branch that went away together with what it guarded, was moved, or became a function that does nothing on Windows.
+    A branch that went away together with what it guarded, was moved, became a function that does nothing on Windows, or
+    is written in another way, so that Windows gets to run what it got before; one that refused, where a refusal that
+    asks for the platform takes its place.
 """
 
 from collections.abc import Iterator
@@ -28,7 +31,7 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
     """The findings of one package."""
     for found in diff.guards.removed.get(change.dir, ()):
         symbol, guard = found.symbol, found.guard
-        helper = symbol.file.facts.helps_tests
+        helper = symbol.file.helps_tests
         yield Finding(
             ID,
             Level.NOTE if helper else Level.IMPROVEMENT,

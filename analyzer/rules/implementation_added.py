@@ -14,13 +14,16 @@ What to do
 
 Not reported
     A function that is new on both platforms; a function of a file whose build constraint was removed (tag-removed says
-    it once). Unexported helpers are a note, and so is what Windows has now and never comes to.
+    it once). Unexported helpers are a note, and so is what Windows has now and never comes to, and code of Linux's
+    mechanisms, or about what only a Linux container has, that became shared.
 """
 
 from collections.abc import Iterator
 
 from analyzer.diff import Diff, PackageChange
+from analyzer.linux_data import fills_linux_data
 from analyzer.model import Finding, Level
+from analyzer.parity import names_linux_concept
 from analyzer.rules.tag_removed import brings
 from analyzer.rules.wording import place_of
 
@@ -39,7 +42,11 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
             continue
         twin = change.head.package.reference.get(name)
         beside = "" if twin is None or change.head.shared(name) else f", beside Linux ({place_of(twin)})"
-        used = symbol.declaration.exported and diff.reach_at_head.reached(change.head, name)
+        used = (
+            symbol.declaration.exported
+            and not (names_linux_concept(name) or (change.head.shared(name) and fills_linux_data(symbol)))
+            and diff.reach_at_head.reached(change.head, name)
+        )
         yield Finding(
             ID,
             Level.IMPROVEMENT if used else Level.NOTE,

@@ -18,6 +18,7 @@ What to do
 Not reported
     Other names of parameters; `any` for `interface{}`; the same type under another import name or alias; types of one name
     that each platform declares for itself; generic functions; functions that only code of one platform calls.
+    Where both take as many parameters and give as many results, one call may fit both: it stays in the check run.
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,7 +28,7 @@ from analyzer.diff import Diff, PackageChange
 from analyzer.members import Types
 from analyzer.model import Finding, Level, Place
 from analyzer.rules.wording import place_of
-from analyzer.signatures import differ
+from analyzer.signatures import differ, same_counts
 from analyzer.symbols import GoFile, Package, Symbol
 from analyzer.undefined import in_order
 from analyzer.uses import parsed
@@ -116,6 +117,6 @@ def _finding(symbol: Symbol, twin: Symbol, calls: tuple[Place, ...], change: Pac
         f"On Windows it is {mine}, on Linux {theirs} ({place_of(twin)}), "
         f"and shared code calls it ({calls[0].path}:{calls[0].line}{more}).",
         change.dir,
-        gap=True,
+        gap=not same_counts(symbol, twin),
         counterpart=twin.place,
     )

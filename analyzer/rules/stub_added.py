@@ -13,19 +13,21 @@ Example
 
 What to do
     Implement it, or return an error that says so. If the mechanism exists on Linux only, nothing: such a stub is kept
-    out of the comment.
+    out of the comment, and so is a step of the package's own that gives nothing but an error, and what takes, gives or looks at
+    what a configuration has for Linux alone.
 
 Not reported
-    A stub that was renamed, moved or re-signed; a stub whose Linux twin does nothing either; functions that build an
+    A stub that was renamed, moved (also with its Linux twin to another type) or re-signed; a stub whose Linux twin does nothing either; functions that build an
     error; a real value (true, a path, a name).
 """
 
 from collections.abc import Iterator
 
+from analyzer.body import Body
 from analyzer.diff import NAME_SIMILARITY, Diff, PackageChange, alike, likeness
 from analyzer.effects import ZERO
-from analyzer.model import Finding, Level, Stub
-from analyzer.rules.wording import STUB_WORDS, place_of
+from analyzer.model import Finding, Level
+from analyzer.rules.wording import does, place_of
 from analyzer.symbols import Symbol
 from analyzer.syntax import initial_value, text
 
@@ -44,7 +46,7 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
         if body is None or body.stub is None:
             continue
         if change.head.twin_works(name) and not _was_a_stub(name, change, diff):
-            yield _finding(symbol, body.stub, change, diff)
+            yield _finding(symbol, body, change, diff)
 
 
 def _was_a_stub(name: str, change: PackageChange, diff: Diff) -> bool:
@@ -53,7 +55,18 @@ def _was_a_stub(name: str, change: PackageChange, diff: Diff) -> bool:
     if old is not None:
         before = change.base.body(old)
         return before is not None and before.stub is not None
-    return diff.stub_moved(name) or _left_its_name(name, change) or _was_a_value(name, change)
+    return (
+        diff.stub_moved(name)
+        or _left_its_name(name, change)
+        or _was_a_value(name, change)
+        or _moved_with_its_twin(name, change, diff)
+    )
+
+
+def _moved_with_its_twin(name: str, change: PackageChange, diff: Diff) -> bool:
+    """Whether a stub went away from some package or receiver, and what its twin did is done by the twin of the new one."""
+    twin = change.head.package.reference[name]
+    return any(likeness(old, twin) >= NAME_SIMILARITY for old in diff.twins_of_stubs_gone)
 
 
 def _was_a_value(name: str, change: PackageChange) -> bool:
@@ -83,7 +96,7 @@ def _left_its_name(name: str, change: PackageChange) -> bool:
     )
 
 
-def _finding(symbol: Symbol, stub: Stub, change: PackageChange, diff: Diff) -> Finding:
+def _finding(symbol: Symbol, body: Body, change: PackageChange, diff: Diff) -> Finding:
     name = symbol.name
     twin = change.head.package.reference[name]
     silent = change.head.silent(name)
@@ -96,9 +109,9 @@ def _finding(symbol: Symbol, stub: Stub, change: PackageChange, diff: Diff) -> F
         symbol.declaration.end_line,
         "head",
         name,
-        f"{name} is new, and on Windows it {STUB_WORDS[stub]}{hidden}; Linux does real work ({place_of(twin)}).",
+        f"{name} is new, and on Windows it {does(body)}{hidden}; Linux does real work ({place_of(twin)}).",
         change.dir,
-        stub=stub,
+        stub=body.stub,
         gap=change.head.gap(name) and not change.base.only_refuses and diff.reach_at_head.asked_for(change.head, name),
         silent=silent,
         counterpart=twin.place,

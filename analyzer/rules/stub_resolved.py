@@ -14,7 +14,7 @@ What to do
     Nothing.
 
 Not reported
-    A stub that changed its kind; a stub that was removed; shared code with nothing in it but what its callers did before.
+    A stub that changed its kind; a stub that was removed; a stub that lives on for another type; shared code with nothing in it but what its callers did before.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from analyzer.diff import NAME_SIMILARITY, Diff, PackageChange, alike, likeness
 from analyzer.guards import work_of
 from analyzer.model import Finding, Level, Stub
 from analyzer.pairs import CALLED, same_work
-from analyzer.rules.wording import STUB_WORDS
+from analyzer.rules.wording import does
 from analyzer.symbols import Symbol
 
 ID = "stub-resolved"
@@ -40,7 +40,10 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
         before = change.base.body(old)
         if before is None or before.stub is None or (old != name and _is_another(name, old, change)):
             continue
-        refuses = before.stub in {Stub.ERROR, Stub.PANIC}
+        if old != name and _lives_on({old.rpartition(".")[2], name.rpartition(".")[2]}, change):
+            continue
+        # What refuses some of what it is given is a stub for what Linux does with that, if it does anything.
+        refuses = before.stub in {Stub.ERROR, Stub.PANIC} and not before.refuses_some
         if not (refuses or change.base.twin_works(old) or change.head.twin_works(name)):
             continue
         after = change.head.body(name)
@@ -58,10 +61,19 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
             symbol.declaration.end_line,
             "head",
             name,
-            f"{name} has {how} on Windows; before, it {_past(STUB_WORDS[before.stub])}.",
+            f"{name} has {how} on Windows; before, it {_past(does(before))}.",
             change.dir,
             counterpart=twin.place if twin else None,
         )
+
+
+def _lives_on(names: set[str], change: PackageChange) -> bool:
+    """Whether the target still has the stub, for another receiver."""
+    return any(
+        name.rpartition(".")[2] in names and (body := change.head.body(name)) is not None and body.stub is not None
+        for name, symbol in change.head.package.target.items()
+        if symbol.declaration.is_function
+    )
 
 
 def _does_more(symbol: Symbol, change: PackageChange) -> bool:
@@ -95,13 +107,18 @@ def _stubs(change: PackageChange) -> set[str]:
 def _is_another(name: str, old: str, change: PackageChange) -> bool:
     """Whether a function took little from the stub that it seems to be renamed from: neither its name nor its twin."""
     twins = change.base.package.reference.get(old), change.head.package.reference.get(name)
+    if old in change.base.package.reference and (
+        old in change.head.package.reference or name not in change.head.package.reference
+    ):
+        return True  # what it stood in for goes on by itself
     twin_stays = (
         twins[0] is not None
         and twins[1] is not None
         and twins[0].declaration.kind == twins[1].declaration.kind
         and likeness(twins[0], twins[1]) >= NAME_SIMILARITY
     )
-    return not (alike(old, name) or twin_stays) or _took_over(name, old, change)
+    both = all(twin is not None and twin.declaration.is_function for twin in twins)
+    return not (twin_stays or (alike(old, name) and not both)) or _took_over(name, old, change)
 
 
 def _took_over(name: str, old: str, change: PackageChange) -> bool:

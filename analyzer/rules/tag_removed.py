@@ -14,14 +14,19 @@ What to do
     Nothing; look whether a Windows stub for it can go.
 
 Not reported
-    A file whose functions all were on Windows before (what became real is a stub-resolved each), and a fallback file
-    that brings nothing but stubs.
+    A file whose functions all were on Windows before (what became real is a stub-resolved each), be it with new helpers
+    for them; a fallback file that brings nothing but stubs; one that has only values for its package's own use, or that
+    was left with values when its functions went elsewhere; one that changes nothing but what only a Linux container has.
+    One that brings exported types and values alone is a note: they can be named on Windows now, and nothing more happens
+    there.
 """
 
 from collections.abc import Iterator
 
 from analyzer.diff import Diff, FileChange, PackageChange
+from analyzer.linux_data import deals_with_linux_data
 from analyzer.model import Finding, Level
+from analyzer.rules.wording import renamed_from
 from analyzer.symbols import GoFile
 
 ID = "tag-removed"
@@ -47,23 +52,45 @@ def brings(file: FileChange, change: PackageChange) -> bool:
     new = [d for d in file.head.facts.declarations if d.name not in change.base.package.target]
     functions = [d for d in new if d.is_function]
     if not functions:
-        return bool(new) or (file.head.facts.registers and not file.head.facts.declarations)
-    return any((body := change.head.body(d.name)) is not None and body.stub is None for d in functions)
+        # What is left of a file whose functions went elsewhere is not what Windows lacked.
+        emptied = file.base is not None and any(d.is_function for d in file.base.facts.declarations)
+        exported = any(d.exported for d in new)
+        return (exported and not emptied) or (file.head.facts.registers and not file.head.facts.declarations)
+    if not any(d.exported for d in functions) and _resolves(file.head, change):
+        return False
+    return any(_is_real(d.name, change) for d in functions)
+
+
+def _is_real(name: str, change: PackageChange) -> bool:
+    """Whether a function does something on the target, and not to what only a Linux container has."""
+    body = change.head.body(name)
+    own_data = change.head.shared(name) and deals_with_linux_data(change.head.package.target[name])
+    return body is not None and body.stub is None and not own_data
+
+
+def _resolves(file: GoFile, change: PackageChange) -> bool:
+    """Whether some function of the file was a stub on the target, which is told by itself."""
+    before = (change.base.body(d.name) for d in file.facts.declarations if d.is_function)
+    return any(body is not None and body.stub is not None for body in before)
 
 
 def _finding(base: GoFile, head: GoFile, change: PackageChange) -> Finding:
     constraint = head.facts.constraint
     line = constraint.line if constraint else 1
-    cause = f"renamed from {base.path.rpartition('/')[2]}" if base.path != head.path else "its constraint is gone"
+    was = renamed_from(base, head)
+    cause = f"renamed from {was}" if was else "its constraint is gone"
+    inert = bool(head.facts.declarations) and not any(d.is_function for d in head.facts.declarations)
+    inert = inert and not (head.is_test or head.facts.registers)
+    rest = "; it has nothing but types and values" if inert else ""
     what = "test file" if head.is_test else "file"
     return Finding(
         ID,
-        Level.IMPROVEMENT,
+        Level.NOTE if inert else Level.IMPROVEMENT,
         head.path,
         line,
         line,
         "head",
         None,
-        f"This {what} now builds on Windows ({cause}).",
+        f"This {what} now builds on Windows ({cause}){rest}.",
         change.dir,
     )

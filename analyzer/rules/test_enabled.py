@@ -1,7 +1,8 @@
 """A test newly runs on Windows.
 
 What it finds
-    A test, a subtest, or a whole test file that was skipped or not built on Windows at base, and runs there at head.
+    A test, a subtest, or a whole test file that was skipped or not built on Windows at base, and runs there at head. More than
+    three tests of a file are one finding.
 
 Why it matters on Windows
     What works there stays so.

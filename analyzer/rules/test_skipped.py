@@ -3,7 +3,8 @@
 What it finds
     A test that ran on Windows at base and is skipped there at head (`t.Skip` behind a condition on the platform,
     `skip.If`, a list of requirements, an early return), a subtest likewise, a whole test file that Windows no longer
-    builds, and a new test that skips Windows from its first day.
+    builds, and a new test that skips Windows from its first day. More than three tests of a file, more than five files of
+    tests of a package, or more than ten of its tests are one finding.
 
 Why it matters on Windows
     What no test guards breaks unnoticed. Nobody sees that a suite got smaller on one platform.
@@ -16,7 +17,9 @@ What to do
 
 Not reported
     A new test in a file that only Linux builds; a test that did not run on Windows before, whatever its file is called
-    now; a test that was renamed or moved.
+    now, be it for a requirement that only Linux meets; a test that was renamed or moved.
+    It stays in the check run where the package's tests, or a package that they import, be it vendored, used what Windows
+    lacks, so that they never built there, and where all that the package has for Windows refuses.
 """
 
 from collections.abc import Iterator
@@ -41,7 +44,7 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
             test.state.symbol.name if test.state is not None else None,
             _words(test),
             change.dir,
-            gap=not test.new,
+            gap=not (test.new or change.base.only_refuses),
         )
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from analyzer.body import Body, Gives
+from analyzer.files import suffix_tags
 from analyzer.model import Place, Stub
-from analyzer.symbols import Symbol
+from analyzer.symbols import GoFile, Symbol
 
 STUB_WORDS = {
     Stub.NOOP: "does nothing",
@@ -11,6 +13,23 @@ STUB_WORDS = {
     Stub.ERROR: "returns a not-supported error",
     Stub.PANIC: "panics",
 }
+
+_GIVES_WORDS = {
+    Gives.ZEROS: STUB_WORDS[Stub.ZERO],
+    Gives.ARGUMENT: "returns its own argument unchanged",
+    Gives.EMPTY: "returns something new and empty",
+    Gives.IDLE: "returns something that does no work",
+}
+
+
+NEVER_BUILT = " None of this could be built there before."
+"""What is said at the end of what would else be a loss."""
+
+
+def does(body: Body) -> str:
+    """What a stub does, in words."""
+    assert body.stub is not None  # noqa: S101 - the caller looked
+    return _GIVES_WORDS[body.gives] if body.stub is Stub.ZERO else STUB_WORDS[body.stub]
 
 
 def place_of(symbol: Symbol) -> str:
@@ -24,3 +43,9 @@ def needed_at(places: Sequence[Place]) -> str:
         return "in 1 place"
     files = len({place.path for place in places})
     return f"in {len(places)} places" + (f" of {files} files" if files > 1 else "")
+
+
+def renamed_from(base: GoFile, head: GoFile) -> str:
+    """The name that a file had, where it is its name that says where it builds; "" where it is not, or has not changed."""
+    old, new = (file.path.rpartition("/")[2] for file in (base, head))
+    return old if suffix_tags(old) != suffix_tags(new) else ""

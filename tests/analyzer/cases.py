@@ -157,6 +157,16 @@ def snapshot(files: Mapping[str, str], rev: str = "0") -> Snapshot:
     return _revision(sources, rev)
 
 
+def archive(folder: str, case: str) -> dict[str, str]:
+    """The files of a txtar archive in a folder of tests."""
+    return parse_txtar((Path(__file__).parents[1] / folder / f"{case}.txtar").read_text(encoding="utf-8"))
+
+
+def of_repository(files: Mapping[str, str]) -> dict[str, str]:
+    """Files without those that stand in for libraries."""
+    return {path: code for path, code in files.items() if not path.startswith("_stand/")}
+
+
 def around(base: Mapping[str, str], head: Mapping[str, str]) -> Around:
     """What lies around two revisions that are held whole: the vendored packages."""
     sides = [
@@ -169,7 +179,11 @@ def around(base: Mapping[str, str], head: Mapping[str, str]) -> Around:
         outline[folder or "."] = (*outline.get(folder or ".", ()), name)
     modules = frozenset(path.rpartition("/")[0] or "." for path in head if path.rpartition("/")[2] == "go.mod")
     vendored = (_revision(sides[0], "a"), _revision(sides[1], "b")) if sides[0] != sides[1] else None
-    return Around(Outline(outline, modules), vendored=vendored, origins=_origins(base, head, sides[0]))
+    before, after = (_revision(side, rev).files for side, rev in zip(sides, "ab", strict=True))
+    origins_of = _origins(base, head, sides[0])
+    return Around(
+        Outline(outline, modules), vendored=vendored, origins=origins_of, behind=before, handed=(before, after)
+    )
 
 
 def _origins(base: Mapping[str, str], head: Mapping[str, str], vendored: Mapping[str, bytes]) -> Snapshot:

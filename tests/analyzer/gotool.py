@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
+
 from analyzer import syntax
 from analyzer.files import builds
 from analyzer.model import Platform
@@ -55,6 +57,35 @@ def go(*arguments: str, folder: Path | None = None, **environment: str) -> str:
     if done.returncode:
         raise AssertionError(f"go {' '.join(arguments)}: {done.stderr}")
     return done.stdout
+
+
+# The type checker and one quick check of vet: the others judge style.
+VET = ("vet", "-nilfunc", "./...")
+
+
+def need_go() -> None:
+    """Skip a test where there is no Go, but never in CI."""
+    try:
+        go_command()
+    except NoGoError as error:
+        if "CI" in os.environ:
+            raise
+        pytest.skip(str(error))
+
+
+def write(folder: Path, tree: Mapping[str, str]) -> None:
+    """Write files below a folder."""
+    for path, source in tree.items():
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(source, encoding="utf-8")
+
+
+def vet(files: Mapping[str, str], folder: Path, goos: str) -> None:
+    """Fails where the files of a module do not build for a system."""
+    need_go()
+    write(folder, files)
+    go(*VET, folder=folder, GOOS=goos, CGO_ENABLED="0")
 
 
 @functools.cache

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer import analyze, wanted
+from analyzer import Search, analyze
 from analyzer.imports import UNIX_CALLS
 from analyzer.model import Around, Finding
 from analyzer.symbols import directory
@@ -32,7 +32,8 @@ Places = dict[tuple[str, int], set[str]]
 def _said(breakage: Breakage) -> list[Finding]:
     """What we say when git gives us what we ask for."""
     base, head, around = divided(breakage.base, breakage.head)
-    asked = wanted(base, head, Around(around.outline))
+    known = Around(around.outline)
+    asked = Search(base, head, known).wanted(known)
     all_found = analyze(base, head, around=as_asked(base, head, around, asked)).findings
     return [finding for finding in all_found if finding.rule == RULE]
 
@@ -203,7 +204,8 @@ def test_an_ordinary_change_asks_for_nothing() -> None:
     files = modules()["harbor"]
     head = {**files, "daemon/shared.go": files["daemon/shared.go"].replace('":"', '": "')}
     base, after, around = divided(files, head)
-    assert wanted(base, after, Around(around.outline)) == frozenset()
+    known = Around(around.outline)
+    assert Search(base, after, known).wanted(known) == frozenset()
 
 
 @pytest.mark.slow

@@ -225,7 +225,7 @@ class Folder:
     @staticmethod
     def sound(file: GoFile) -> bool:
         """Whether it can be edited with some hope that it still builds; code that helps tests is left out."""
-        return file.facts.broken_line is None and not _has_c(file) and (file.is_test or not file.facts.helps_tests)
+        return file.facts.broken_line is None and not _has_c(file) and (file.is_test or not file.helps_tests)
 
     @cached_property
     def own_files(self) -> tuple[GoFile, ...]:

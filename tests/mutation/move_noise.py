@@ -170,7 +170,7 @@ def linux_helper_added(folder: Folder, chance: random.Random) -> Iterator[Edit]:
         if file.on_reference and not file.on_target and can_import(file, "os") and not folder.has("noteStart"):
             content = splice(
                 function.content + b'\nfunc noteStart() {\n\t_ = os.Remove("/run/stale")\n}\n',
-                [(function.body.start_byte + 1, function.body.start_byte + 1, b"\n\tnoteStart()")],
+                [(function.body.start_byte + 1, function.body.start_byte + 1, b"\n\tnoteStart()\n\t")],
             )
             yield quiet(file.path, {file.path: with_imports(content, "os")})
 
