@@ -1,0 +1,295 @@
+"""`winparity history`: parity over many revisions, measured on both cores, and as a person or a program reads it."""
+
+import json
+import mmap
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from analyzer.model import Options, Score
+from analyzer.names import platform_name
+from bot.cores import on_two_cores
+from bot.dashboard import charts
+from bot.dashboard.measure import Measure
+from bot.dashboard.parts import releases
+from bot.dashboard.records import About, Point
+from bot.dashboard.revisions import Revisions
+from bot.git import SourceError
+from bot.ids import Sha
+from bot.markdown import visible
+from bot.output import SCHEMA, score_json
+from bot.terminal import text
+
+MIN_REVISIONS = 4
+"""Revisions from which on a second core pays."""
+
+TELL_EVERY = 30.0
+"""Seconds between two lines on how far it is, where no bar is shown."""
+
+BAR, LINE = 20, 60
+"""Characters of a bar, and of the line over all revisions."""
+
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+_HEIGHTS = "▁▂▃▄▅▆▇█"
+Tell = Callable[[int, int], None]
+
+
+class Measured(Struct, frozen=True):
+    """What came of a revision: its point, or why there is none."""
+
+    about: About
+    point: Point | None = None
+    trouble: str = ""
+
+
+def measure_all(
+    source: Revisions, revisions: Sequence[About], options: Options, folder: Path | None, tell: Tell
+) -> list[Measured]:
+    """Measure revisions, in the order in which they are given. One that cannot be read keeps no other from it.
+
+    Args:
+        source: the repository.
+        revisions: which.
+        options: the platforms, and what reads files.
+        folder: where is kept what was measured, so that another run goes on from there; None for nowhere.
+        tell: is told how many are done, and of how many.
+    """
+    measure = Measure(folder)
+    found = {about.rev: Measured(about, measure.point(about, options)) for about in revisions}
+    left = [about for about in revisions if found[about.rev].point is None]
+    known = len(revisions) - len(left)
+    tell(known, len(revisions))
+    with mmap.mmap(-1, len(left) or 1) as done:  # both processes see what the other one has done
+
+        def one(at: int) -> Measured:
+            measured = _measured(source, measure, left[at], options)
+            done[at] = 1
+            tell(known + sum(done[:]), len(revisions))
+            return measured
+
+        found |= {one.about.rev: one for one in on_two_cores(one, range(len(left)), Measured, MIN_REVISIONS)}
+    return [found[about.rev] for about in revisions]
+
+
+def _measured(source: Revisions, measure: Measure, about: About, options: Options) -> Measured:
+    try:
+        return Measured(about, measure(source.snapshot(Sha(about.rev)), about, options).point)
+    except SourceError as error:
+        return Measured(about, trouble=str(error))
+
+
+@contextmanager
+def progress(words: str) -> Iterator[Tell]:
+    """A bar on stderr with what is left to be done, where that is a terminal; elsewhere a line now and then."""
+    console = Console(stderr=True, emoji=False)
+    if not console.is_terminal:
+        yield partial(_tell_now_and_then, [time.monotonic()], words, console)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(words)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _tell_now_and_then(last: list[float], words: str, console: Console, done: int, total: int) -> None:
+    if time.monotonic() - last[0] > TELL_EVERY:
+        last[0] = time.monotonic()
+        console.print(f"{words} {done}/{total}", highlight=False, soft_wrap=True)
+
+
+def shown(found: Sequence[Measured], options: Options, form: str, name: str) -> str:
+    """What is written to a file.
+
+    Args:
+        found: in any order.
+        options: the platforms.
+        form: ``json``, ``svg`` or ``html``.
+        name: of the repository; "" for none.
+    """
+    if form == "json":
+        return json.dumps(history_json(found, options)) + "\n"
+    points = [one.point for one in found if one.point is not None]
+    return (history_svg if form == "svg" else history_html)(points, options, name)
+
+
+def history_json(found: Sequence[Measured], options: Options) -> dict[str, Any]:
+    """For programs."""
+    return {
+        "schema": SCHEMA,
+        "target": options.target.goos,
+        "reference": options.reference.goos,
+        "points": [point_json(one.point) for one in found if one.point is not None],
+        "unreadable": [
+            {"rev": one.about.rev, "name": one.about.name, "reason": one.trouble} for one in found if one.trouble
+        ],
+    }
+
+
+def point_json(point: Point) -> dict[str, Any]:
+    """One revision."""
+    return {
+        "rev": point.rev,
+        "name": point.name,
+        "kind": point.kind,
+        "time": point.time,
+        "score": score_json(point.score),
+        "gaps": point.gaps,
+        "packages": point.packages,
+        "unreadable": point.unreadable,
+    }
+
+
+def show_history(points: Sequence[Point], options: Options, console: Console) -> None:
+    """A line over all revisions, and for each that differs from the one before it a row. Releases are told by version."""
+    target = platform_name(options.target)
+    for title, some in (("releases", releases(points)), ("the branch", [p for p in points if p.kind != "release"])):
+        if not some:
+            continue
+        first, last = some[0].score.percent, some[-1].score.percent
+        console.print(f"[bold]{target} parity, {title}[/]  {first:.1f} % → {last:.1f} %", highlight=False)
+        console.print(Text(_sparkline([p.score.percent for p in some])), highlight=False)
+        _show_rows(some, console)
+        console.print()
+    console.print(
+        "[dim]percent: implemented, and half of partial, of what the platforms declare separately; "
+        "gaps: stubs that somebody can miss[/]",
+        highlight=False,
+    )
+
+
+def _show_rows(points: Sequence[Point], console: Console) -> None:
+    width = max(len(_named(point)) for point in points)
+    head = f"{'':{width}}  {'':10}  {'':{BAR}}  {'':7}  {'done':>6}{'part':>6}{'stub':>6}{'none':>6}{'gaps':>6}"
+    console.print(f"[dim]{head}[/]", highlight=False, soft_wrap=True)
+    before: Point | None = None
+    same = 0
+    for point in [*points, None]:
+        if point is not None and before is not None and _counts(point) == _counts(before):
+            same += 1
+            continue
+        if same:
+            console.print(f"[dim]{'':{width}}  … {same} more, the same[/]", highlight=False)
+        if point is not None:
+            console.print(_row(point, before, width), highlight=False, soft_wrap=True)
+        before, same = point, 0
+
+
+def _row(point: Point, before: Point | None, width: int) -> str:
+    percent = point.score.percent
+    style = (
+        ""
+        if before is None or percent == before.score.percent
+        else "green"
+        if percent > before.score.percent
+        else "red"
+    )
+    shown = f"{percent:5.1f} %"
+    counts = "".join(f"{count or '·':>6}" for count in _counts(point))
+    row = f"{text(_named(point)):{width}}  [dim]{_day(point)}[/]  [dim]{_bar(percent)}[/]  "
+    return row + (f"[{style}]{shown}[/]" if style else shown) + f"  {counts}"
+
+
+def _counts(point: Point) -> tuple[int, ...]:
+    score: Score = point.score
+    return score.implemented, score.partial, score.stub, score.missing, point.gaps
+
+
+def _named(point: Point) -> str:
+    return visible(point.name) or point.rev[:12]
+
+
+def _day(point: Point) -> str:
+    return f"{datetime.fromtimestamp(point.time, UTC):%Y-%m-%d}"
+
+
+def _bar(percent: float) -> str:
+    eighths = round(percent * BAR * 8 / 100)
+    return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()).ljust(BAR, "░")
+
+
+def _sparkline(values: Sequence[float]) -> str:
+    """So many of the values as a line has room for, each as a height between the lowest and the highest."""
+    count = min(len(values), LINE)
+    chosen = [values[at * len(values) // count] for at in range(count - 1)] + [values[-1]]
+    low, high = min(values), max(values)
+    steps = (round((value - low) / (high - low) * 7) if high > low else 3 for value in chosen)
+    return f"{high:5.1f} % {''.join(_HEIGHTS[step] for step in steps)} {low:.1f} %"
+
+
+def history_svg(points: Sequence[Point], options: Options, name: str) -> str:
+    """A picture for a file of its own.
+
+    Args:
+        points: in any order.
+        options: the platforms.
+        name: of the repository; "" for none.
+    """
+    return charts.history(points, name=name, target=options.target.goos, standalone=True) + "\n"
+
+
+def history_html(points: Sequence[Point], options: Options, name: str) -> str:
+    """A page that needs nothing else: the picture, and all numbers below it."""
+    target = platform_name(options.target)
+    title = escape(f"{target} parity over time{f': {visible(name)}' if name else ''}")
+    head = "".join(
+        f"<th scope=col>{word}"
+        for word in ("Revision", "Day", "Parity", "Implemented", "Partial", "Stub", "Missing", "Gaps")
+    )
+    rows = "\n".join(
+        f"<tr><th scope=row>{escape(_named(point))}<td>{_day(point)}<td>{point.score.percent:.1f} %"
+        + "".join(f"<td>{count}" for count in _counts(point))
+        for point in sorted(points, key=lambda point: (-point.time, point.rev))
+    )
+    return _PAGE.format(title=title, picture=history_svg(points, options, name), head=head, rows=rows)
+
+
+_PAGE = """<!doctype html>
+<html lang=en>
+<meta charset=utf-8>
+<meta name=viewport content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark }}
+body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem }}
+svg {{ height: auto; max-width: 100% }}
+div {{ overflow-x: auto }}
+table {{ border-collapse: collapse; font-variant-numeric: tabular-nums }}
+th, td {{ border-bottom: 1px solid #8886; padding: .2rem .8rem; text-align: right }}
+th:first-child {{ text-align: left }}
+</style>
+<h1>{title}</h1>
+{picture}
+<div tabindex=0 role=region aria-label="All revisions"><table>
+<thead><tr>{head}</thead>
+<tbody>
+{rows}
+</tbody></table></div>
+</html>
+"""
+
+
+def chosen(source: Revisions, wanted: Sequence[str]) -> list[About]:
+    """Revisions by name, in the order given; each commit once.
+
+    Raises:
+        SourceError: one of them is no commit here.
+    """
+    names = source.names()
+    found: dict[str, About] = {}
+    for word in wanted:
+        commit = source.resolve(word)
+        about = source.about(commit)
+        named = names.get(commit)
+        found.setdefault(commit, replace(about, name=named, kind="release") if named else replace(about, name=word))
+    return [*found.values()]
