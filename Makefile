@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve lint format oracle shadow mutants bench fuzz picture lock clean
+.PHONY: help demo test serve lint audit format features article oracle shadow mutants bench scaling soak chaos fuzz picture history lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,9 +26,20 @@ lint: $(VENV)/dev.stamp  ## ruff, ruff format, mypy
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
+audit: $(VENV)/dev.stamp  ## known vulnerabilities of what is installed, and mistakes in workflow files
+	@$(BIN)/pip install -q --disable-pip-version-check pip-audit zizmor || echo "what audits cannot be had here" >&2
+	@$(BIN)/python -m tests.audit
+
 format: $(VENV)/dev.stamp  ## let ruff mend what it can
 	@$(BIN)/ruff check --fix-only -q .
 	@$(BIN)/ruff format -q .
+
+features: $(VENV)/dev.stamp  ## make bot/features.json anew: make features REPOS="moby/moby=PATH …" (docs/features.md)
+	@$(BIN)/python -m tests.features_gen $(REPOS)
+
+article: $(VENV)/dev.stamp  ## the article's own examples on moby v1.13.0, each with its route, command, method, cmdlet: make article REPO=PATH
+	@test -n "$(REPO)" || { echo "make article REPO=PATH" >&2; exit 2; }
+	@$(BIN)/python -m tests.article "$(REPO)"
 
 oracle: $(VENV)/dev.stamp  ## compare files and symbols with Go itself: make oracle REPOS="moby/moby=PATH …"
 	@$(BIN)/python -m tests.oracle $(REPOS)
@@ -40,10 +51,22 @@ mutants: $(VENV)/dev.stamp  ## edit real files by the thousand, count what is ca
 bench: $(VENV)/dev.stamp  ## what it costs, in ratios: make bench [REPO=PATH [REV=HEAD]]
 	@mkdir -p .cache
 	@$(BIN)/python -m tests.bench $(if $(REPO),"$(REPO)" $(or $(REV),HEAD)) --svg .cache/bench.svg
+	@$(BIN)/python -m tests.bench_ack
+	@$(BIN)/python -m tests.bench_pages
+
+scaling: $(VENV)/dev.stamp  ## jobs a second for 1, 2, 4 workers, and cost against size: make scaling [REPOS="moby/moby=PATH …"]
+	@$(BIN)/python tests/scaling.py $(REPOS)
+	@$(BIN)/python tests/scaling_model.py .cache/scaling.json
+
+soak: $(VENV)/dev.stamp  ## a steady load, and whether memory and descriptors stay flat: make soak [MINUTES=60] [RATE=1]
+	@$(BIN)/python tests/soak.py --minutes $(or $(MINUTES),60) --rate $(or $(RATE),1)
+
+chaos: $(VENV)/dev.stamp  ## processes are killed while GitHub fails, and nothing is lost: make chaos [SEED=1] [ARGS="--deliveries 200 …"]
+	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) $(ARGS)
 
 fuzz: $(VENV)/dev.stamp  ## every fuzz target for SECONDS=60 (atheris is installed when there is one for this Python)
-	@$(BIN)/pip install -q --disable-pip-version-check atheris
-	@for target in constraint source case; do \
+	@$(BIN)/pip install -q --disable-pip-version-check atheris || true
+	@for target in constraint source case requests payloads repositories configurations; do \
 	  echo "$$target"; $(BIN)/python tests/fuzz.py $$target -max_total_time=$(or $(SECONDS),60) || exit 1; done
 
 shadow: $(VENV)/dev.stamp  ## what the bot would have said on merged pull requests: make shadow REPO=PATH [N=500] [JSONL=FILE]
@@ -53,10 +76,15 @@ shadow: $(VENV)/dev.stamp  ## what the bot would have said on merged pull reques
 picture: $(VENV)/dev.stamp  ## draw the README's picture and every other comment and check run (needs chromium)
 	@$(BIN)/python -m tests.picture
 
+history: $(VENV)/run.stamp  ## draw docs/history.svg from all releases of moby: make history REPO=PATH (minutes, once)
+	@test -n "$(REPO)" || { echo "make history REPO=PATH" >&2; exit 2; }
+	@$(BIN)/winparity history --repo "$(REPO)" --no-months --since v1.10.0 --name moby/moby --format svg --output docs/history.svg
+
 lock: $(VENV)/pip.stamp  ## make the hash-locked requirement files anew from pyproject.toml
 	@$(BIN)/pip install -q uv
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --extra dev pyproject.toml -o requirements-dev.txt
+	@echo "hatchling>=1.27" | $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 - -o requirements-build.txt
 
 clean:  ## remove everything that make made
 	@rm -rf $(VENV) .cache .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

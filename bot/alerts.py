@@ -16,19 +16,20 @@ import structlog
 from analyzer.model import Level
 from bot import alert_text, losses, outgoing, shadow
 from bot.alert_text import About, Ending
-from bot.analysis import Found, LimitError, Task
+from bot.analysis import Found, Task
 from bot.branches import Branches
+from bot.children import LimitError
 from bot.events import AlertEvent, PushEvent, pull_subject
 from bot.finding_ids import id_of
+from bot.git import LostError, MovedError, UnreachableError
 from bot.github import BROKEN_WAIT, BusyError, RefusedError
+from bot.hold import Hold, SupersededError
 from bot.ids import Repo, Sha
 from bot.issues import Issues
 from bot.line import Line
 from bot.losses import Compared
-from bot.queue import Hold, SupersededError
 from bot.regressions import MAX_MUTED, MAX_OPEN, MAX_RESOLVED, Regression, State, decode, encode, recovered
 from bot.repo_config import RepoConfig
-from bot.source import LostError, MovedError, UnreachableError
 
 log = structlog.get_logger()
 
@@ -55,7 +56,9 @@ class _Job:
 
     @property
     def issues(self) -> Issues:
-        return self.line.github.door(Issues, self.event.installation, self.event.repo)
+        door = self.line.github.door(Issues, self.event.installation, self.event.repo)
+        door.guard = self.hold.sure
+        return door
 
     @property
     def about(self) -> About:
@@ -80,14 +83,12 @@ async def check_push(line: Line, event: PushEvent, hold: Hold) -> str:
     if state.tip != tip or bases:
         compared = await _compared(job, state, bases, tip)
         state = _replace(await _settled(job, state, bases, compared, tip), tip=tip, first=first)
-        await hold.check()
         # At first it is not known which pushes are late, so they are looked at once more.
         seen = pushes if stored else ()
-        await line.jobs.save_branch(event, encode(state), seen, losses.entry_of(compared, bases))
+        await line.jobs.save_branch(event, hold, encode(state), seen, losses.entry_of(compared, bases))
     if state.pending:
         state = await _told(job, state)
-        await hold.check()
-        await line.jobs.save_branch(event, encode(state))
+        await line.jobs.save_branch(event, hold, encode(state))
     return f"{len(state.open)} open" + f", issue {state.issue}" * bool(state.issue)
 
 

@@ -3,47 +3,41 @@
 A child reads the mirror, fetches what is missing, and analyses. It is given a token and gives back plain values.
 """
 
-import asyncio
-import multiprocessing
-import os
-import signal
-import sys
-from concurrent.futures import BrokenExecutor
+import gc
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any, TypeVar
 
-from pebble import ProcessExpired, ProcessPool
+import structlog
 
 from analyzer import analyze
 from analyzer.model import Analysis
-from bot import codeowners, repo_config
+from analyzer.reading import Reader
+from bot import codeowners, metrics, repo_config, shelf
+from bot.affected import affected
 from bot.around import around
+from bot.children import Children, Places
 from bot.config import Settings
 from bot.facts import FactsStore
+from bot.git import FullError, MissingError
 from bot.ids import Repo, Sha
+from bot.metrics import Stage
+from bot.mirrors import Mirror
 from bot.repo_config import Problem, RepoConfig
-from bot.source import Mirror
+from bot.source import LocalRepository
+
+_R = TypeVar("_R")
 
 # Seconds that one comparison may take, its fetching included. Moby's largest merge of all takes 4.
 TIME_LIMIT = 600
-# Comparisons after which a child is replaced: whatever it has piled up goes with it.
-MAX_TASKS = 500
-# How C libraries end a process that gets no more memory.
-_GIVES_UP = {-signal.SIGABRT, -signal.SIGSEGV, -getattr(signal, "SIGBUS", 7)}
-
-
-class LimitError(Exception):
-    """A comparison took more time or memory than one may."""
 
 
 class NoSettingsError(Exception):
     """The base has no settings, and the task does not say what holds then."""
-
-
-class DiedError(Exception):
-    """A child was killed, which says nothing of what it compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +50,7 @@ class Found:
         edited: what is wrong with the settings that the change brings.
         go: a Go file differs.
         owners: of the files with a regression, by the base's CODEOWNERS, where the repository wants them told.
+        stages: how long its parts took.
     """
 
     analysis: Analysis
@@ -63,6 +58,7 @@ class Found:
     edited: tuple[Problem, ...]
     go: bool
     owners: tuple[str, ...] = ()
+    stages: tuple[Stage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +72,7 @@ class Task:
         number: the pull request that the head may be fetched by; 0 when it is none's.
         otherwise: the settings where there are none; None when they are not known yet.
         settings: the commit whose settings count, which is never one that a stranger can make; None for the base.
+        private: what is learnt of its files is for it alone.
     """
 
     repo: Repo
@@ -84,6 +81,7 @@ class Task:
     number: int = 0
     otherwise: RepoConfig | None = field(default_factory=RepoConfig)
     settings: Sha | None = None
+    private: bool = False
 
 
 class Analyst:
@@ -94,22 +92,8 @@ class Analyst:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._pool = self._new_pool()
-
-    def _new_pool(self) -> ProcessPool:
-        # A fork of a process with threads may hang, so children come from a small process of their own.
-        method = "forkserver" if sys.platform != "win32" else "spawn"
-        context = multiprocessing.get_context(method)
-        if method == "forkserver":
-            context.set_forkserver_preload([__name__])
-        return ProcessPool(
-            max_workers=self._settings.concurrency,
-            max_tasks=MAX_TASKS,
-            initializer=_begin,
-            initargs=[self._settings.job_memory],
-            context=context,
-        )
+        self._places = Places.of(settings)
+        self._children = Children(settings, settings.concurrency, "the comparison")
 
     async def compare(self, task: Task, token: str) -> Found:
         """What differs.
@@ -120,91 +104,121 @@ class Analyst:
 
         Raises:
             LimitError: it took too much time or memory.
-            bot.source.SourceError: git cannot give the source.
+            bot.git.SourceError: git cannot give the source.
             NoSettingsError: what holds is not known; the source is here now.
             DiedError: the child was killed; another try may succeed.
         """
-        given = (_Places.of(self._settings), task, token)
+        given = (self._places, task, token, structlog.contextvars.get_contextvars())
         try:
-            if not self._pool.active:  # it does not outlive a child that was killed while it had nothing to do
-                self._pool = self._new_pool()
-            return await asyncio.wrap_future(self._pool.schedule(_compare, args=given, timeout=TIME_LIMIT))
-        except TimeoutError:
-            raise LimitError(f"the comparison took longer than {TIME_LIMIT // 60} minutes") from None
-        except MemoryError:
-            raise self._too_much() from None
-        except ProcessExpired as expired:
-            if expired.exitcode in _GIVES_UP:
-                raise self._too_much() from None
-            raise DiedError(f"the comparing process ended with {expired.exitcode}") from None
-        except BrokenExecutor:
-            raise DiedError("the comparing processes were killed") from None
-
-    def _too_much(self) -> LimitError:
-        return LimitError(f"the comparison needs more than {self._settings.job_memory} MiB of memory")
+            found = await self._children.run(_in_child, given, TIME_LIMIT)
+        except NoSettingsError:
+            raise
+        except Exception as error:
+            metrics.failed("compare", error)
+            raise
+        metrics.compared(found.analysis, found.stages)
+        return found
 
     def close(self) -> None:
         """End all processes. What they work on is lost, so close when no job runs."""
-        self._pool.stop()  # type: ignore[no-untyped-call]
-        self._pool.join()
+        self._children.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Places:
-    """The settings that a child needs; the private key and the webhook secrets are none of them."""
-
-    data_dir: str
-    git_url: str
-    cache: bool
-
-    @classmethod
-    def of(cls, settings: Settings) -> "_Places":
-        return cls(os.fspath(settings.data_dir), settings.git_url, settings.cache == "on")
+def _in_child(places: Places, task: Task, token: str, context: dict[str, Any]) -> Found:
+    """In the child: one comparison. What is logged has the context of the job that asked for it."""
+    with structlog.contextvars.bound_contextvars(**context):
+        found = _compare(places, task, token)
+        seconds = {f"{stage.name}_seconds": round(stage.seconds, 3) for stage in found.stages}
+        structlog.get_logger().info("compared", **seconds)
+        return found
 
 
-def _begin(memory: int) -> None:
-    """In the child: accept the limit, and leave Ctrl-C to the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform != "win32":
-        import resource  # noqa: PLC0415 - Windows has none
-
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        wanted = memory * 1024 * 1024
-        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _compare(places: _Places, task: Task, token: str) -> Found:
+def _compare(places: Places, task: Task, token: str) -> Found:
     """In the child: one comparison."""
-    mirror = Mirror(Path(places.data_dir) / "mirrors", task.repo, places.git_url, token)
+    return in_mirror(places, task.repo, token, lambda mirror: _found(places, task, mirror))
+
+
+def in_mirror(places: Places, repo: Repo, token: str, work: Callable[[Mirror], _R]) -> _R:
+    """In a child: do what needs a repository's clone.
+
+    A clone that is damaged is made anew, and on a full disk room is made, once.
+    """
+    try:
+        return _in_mirror(places, repo, token, work)
+    except (MissingError, FullError) as error:
+        damaged = isinstance(error, MissingError)
+    if damaged:
+        # libgit2 knows packs by their names as long as anything refers to them, and the new ones have the same names.
+        gc.collect()
+        shelf.remove(places.mirrors, repo)
+    else:
+        shelf.halve(places.mirrors)
+    return _in_mirror(places, repo, token, work)
+
+
+def _in_mirror(places: Places, repo: Repo, token: str, work: Callable[[Mirror], _R]) -> _R:
+    with Mirror(places.mirrors, repo, places.git_url, token) as mirror:
+        found = work(mirror)
+    if mirror.grew:
+        shelf.renew(places.mirrors, repo)
+        shelf.make_room(places.mirrors, places.mirrors_gib * 1024**3)
+    return found
+
+
+def _found(places: Places, task: Task, mirror: Mirror) -> Found:
+    begun, started = time.time(), time.perf_counter()
     mirror.fetch(task.base, task.head, task.number, task.settings)
+    fetched = time.perf_counter() - started
     counting = task.settings if task.settings is not None and mirror.has(task.settings) else task.base
     before, after, own = (
         mirror.file(rev, repo_config.PATH, repo_config.MAX_BYTES) for rev in (task.base, task.head, counting)
     )
-    if own is None and task.otherwise is None:
-        raise NoSettingsError
-    config = task.otherwise if own is None and task.otherwise is not None else repo_config.read(own)
+    config = settings_of(own, task.otherwise)
     edited = repo_config.read(after).problems if after != before else ()
-    options = config.options(datetime.now(UTC).date(), _reader(places))
+    options = config.options(datetime.now(UTC).date(), reader(places, task.repo, private=task.private))
     snapshots = mirror.snapshots(task.base, task.head)
     analysis = analyze(*snapshots, options, around(mirror, *snapshots, options))
+    analysis = affected(mirror, analysis, options)
     # What read the files belongs to this process.
     plain = replace(analysis, options=replace(options, reader=None))
-    told = _owners(mirror, task.base, codeowners.regressed(analysis)) if config.owners else ()
-    return Found(plain, config, edited, go=any(side.files or side.unreadable for side in snapshots), owners=told)
+    regressed = codeowners.regressed(analysis) if config.owners else []
+    told = codeowners.owners(code_owners(mirror, task.base), regressed) if regressed else ()
+    go = any(side.files or side.unreadable for side in snapshots)
+    analysed = time.perf_counter() - started - fetched
+    stages = (Stage("fetch", begun, fetched), Stage("analyse", begun + fetched, analysed))
+    return Found(plain, config, edited, go, told, stages)
 
 
-def _owners(mirror: Mirror, base: Sha, paths: list[str]) -> tuple[str, ...]:
-    """In the child: who owns files, by the one CODEOWNERS of the base that counts."""
-    if not paths:
-        return ()
-    places = (mirror.file(base, place, codeowners.MAX_BYTES) for place in codeowners.PLACES)
-    return codeowners.owners(next((content for content in places if content is not None), b""), paths)
+def code_owners(source: LocalRepository, rev: Sha) -> bytes:
+    """The one CODEOWNERS of a revision that counts; empty for none."""
+    places = (source.file(rev, place, codeowners.MAX_BYTES) for place in codeowners.PLACES)
+    return next((content for content in places if content is not None), b"")
+
+
+def settings_of(own: bytes | None, otherwise: RepoConfig | None) -> RepoConfig:
+    """The settings that count.
+
+    Args:
+        own: the repository's; None where there are none.
+        otherwise: what holds then; None when that is not known.
+
+    Raises:
+        NoSettingsError: it is not, and there are none.
+    """
+    if own is not None:
+        return repo_config.read(own)
+    if otherwise is None:
+        raise NoSettingsError
+    return otherwise
+
+
+def reader(places: Places, repo: Repo, *, private: bool) -> Reader:
+    """In a child: what reads files; what is learnt of a private repository's is for it alone."""
+    facts = _facts_in(places)
+    return facts.of(repo) if private else facts
 
 
 @cache
-def _reader(places: _Places) -> FactsStore:
+def _facts_in(places: Places) -> FactsStore:
     """What reads files, kept as long as the child lives."""
     return FactsStore(Path(places.data_dir) / "facts" if places.cache else None)

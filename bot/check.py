@@ -11,7 +11,7 @@ from analyzer.model import Finding, Level
 from analyzer.names import in_words_of
 from bot import repo_config
 from bot.docs import FIX, in_short
-from bot.markdown import MAX_MESSAGE, code, plain, short, unlinked
+from bot.markdown import MAX_MESSAGE, code, fenced, plain, short, unlinked
 from bot.passages import (
     BUDGET,
     Page,
@@ -34,6 +34,9 @@ CHECK_NAME = "winparity"
 
 MAX_TITLE = 140
 """Characters of a title: lists of checks show not even that many."""
+
+MAX_PATCH = 6_000
+"""Bytes of a patch that is shown: a longer one is to be written by hand, or taken from `winparity diff --patch`."""
 
 LEAST = 50
 """Bytes that a finding takes in the text at least, with its links."""
@@ -163,12 +166,28 @@ def _findings(page: Page, most: int) -> Iterable[str]:
         kept = some[:left]
         left -= len(kept)
         advice = some in (found.losses, found.accepting)
-        yield from listed(f"#### {title}", kept, page, len(kept), advice=advice)
+        yield from listed(f"#### {title}", kept, page, len(kept), advice=advice, chains=True)
+        yield from patches(kept)
         if kept and some is meant:
             yield from how_to_accept(kept, page)
     if most < len(page.analysis.findings):
         yield f"{len(page.analysis.findings) - most} more: run `winparity diff` to see all."
     yield from (*page.said.explained, *page.said.rest)
+
+
+def patches(findings: Iterable[Finding]) -> Iterable[str]:
+    """What to add for findings, folded away: patches as they can be applied, and why there is none for the others."""
+    for finding in findings:
+        advice = finding.advice
+        if advice is None:
+            continue
+        if advice.reason:
+            yield f"No patch for {code(finding.symbol or finding.path)}: {plain(advice.reason)}."
+        elif advice.patch and len(advice.patch.encode()) <= MAX_PATCH:
+            yield "<details><summary>A patch that declares it as not supported</summary>"
+            yield f"For {code(advice.path)}:"
+            yield fenced(advice.patch.rstrip(), "diff")
+            yield "</details>"
 
 
 def _annotations(page: Page) -> Iterable[Annotation]:

@@ -6,25 +6,31 @@ from dataclasses import replace
 from typing import get_args
 
 from bot import answers, report, shadow
-from bot.analysis import Found, LimitError, Task
+from bot.analysis import Found, Task
 from bot.check import CHECK_NAME
+from bot.children import LimitError
 from bot.codeowners import chosen
 from bot.config import Comment, Settings
+from bot.dashboard import recording
 from bot.events import GroupEvent, PullEvent, SuiteEvent, about, again, pull_subject
+from bot.git import LostError, MovedError, SourceError, UnreachableError
 from bot.github import BROKEN_WAIT, BusyError, Installation, RefusedError
+from bot.hold import Hold, SupersededError
 from bot.ids import Repo
 from bot.labels import label, labels, leaves_alone
 from bot.line import Line
 from bot.owners import Owners
 from bot.publish import About, Published, publish
 from bot.pull import Pull
-from bot.queue import Hold, SupersededError
 from bot.report import Report
-from bot.source import MovedError, SourceError, UnreachableError
 from bot.talk import Talk
 
 # How often a pull request may change under our hands until the events of these changes are left to answer it.
 TRIES = 3
+NO_BASE = (
+    "GitHub's git server does not have commit {}, which this change is compared with. Another push, or a rebase, makes "
+    "winparity look again."
+)
 # The words of the setting, from quiet to loud.
 _LOUDER = get_args(Comment)
 
@@ -37,14 +43,15 @@ async def check_pull(line: Line, event: PullEvent, hold: Hold) -> str:
     """Bring one pull request up to date. Returns what was done, in a word.
 
     What the event told saves a request. It may be old, so before the first write GitHub is asked, and if it says
-    otherwise all begins anew.
+    otherwise all begins anew. Where nothing is to be written GitHub is not asked: what another event told that is
+    answered with this one would be lost, so then the event is not believed at all.
 
     Raises:
         BusyError, RefusedError: GitHub cannot be asked now, or will not do it.
         SupersededError: another job answers for the pull request.
     """
     github = line.github.installation(event.installation, event.repo)
-    pull = event.pull
+    pull = event.pull if hold.alone else None
     for _ in range(TRIES):
         told = pull is not None
         pull = pull or await github.pull(event.number)
@@ -67,7 +74,7 @@ async def _check(line: Line, github: Installation, event: PullEvent, pull: Pull,
     if talk.ignored is not None:
         wanted = answers.ignored(talk, talk.ignored)
     else:
-        outcome = await compared(line, github, pull)
+        outcome = await compared(line, github, pull, last=hold.last)
         if isinstance(outcome, Found):
             found = replace(outcome, analysis=talk.settled(outcome.analysis))
             wanted = _report(found, line.settings, github.repo, pull, talk)
@@ -78,6 +85,7 @@ async def _check(line: Line, github: Installation, event: PullEvent, pull: Pull,
     if await shadow.is_on(line, github.repo, found.config if found else None):
         return await _record(line, event, pull, wanted, found)
     published = await _publish(line, event, pull, wanted, hold, found=found)
+    await recording.reported(line, event, wanted, found.analysis if found else None)
     return f"comment {published.comment}, check run {published.check}"
 
 
@@ -91,24 +99,29 @@ async def _record(line: Line, event: PullEvent, pull: Pull, wanted: Report, foun
     return "recorded, in shadow mode"
 
 
-async def compared(line: Line, github: Installation, pull: Pull) -> Found | Report:
+async def compared(line: Line, github: Installation, pull: Pull, *, last: bool = True) -> Found | Report:
     """What a pull request changes, whatever people said of it; where git cannot give it, what to show instead.
 
     Raises:
         BusyError, RefusedError: GitHub cannot be asked now, or will not do it.
+        LostError: git does not have the base; it may be behind, so this is not the ``last`` try.
         MovedError: the pull request has another head by now.
     """
     base = await github.merge_base(pull.base, pull.head)
     task = Task(github.repo, base, pull.head, pull.number, settings=pull.base)
-    return await _compare(line, github, task, private=pull.private)
+    return await _compare(line, github, task, private=pull.private, last=last)
 
 
-async def _compare(line: Line, github: Installation, task: Task, *, private: bool) -> Found | Report:
+async def _compare(line: Line, github: Installation, task: Task, *, private: bool, last: bool) -> Found | Report:
     """What differs for the platform; where that cannot be said, what to show instead."""
     try:
         return await line.compare(github, task, private=private)
     except MovedError:
         raise
+    except LostError:
+        if not last:
+            raise
+        return report.not_checked(NO_BASE.format(task.base))
     except UnreachableError as error:
         raise BusyError(str(error), time.time() + BROKEN_WAIT) from None
     except (SourceError, LimitError) as error:
@@ -156,6 +169,7 @@ async def _publish(
     The head is read again once before the first write: a stale result is never shown.
     """
     github = line.github.installation(event.installation, event.repo)
+    github.guard = hold.sure
     fresh = False
 
     async def may_write() -> None:
@@ -195,8 +209,9 @@ async def check_group(line: Line, event: GroupEvent, hold: Hold) -> str:
         SupersededError: another job answers, or the group is gone.
     """
     github = line.github.installation(event.installation, event.repo)
+    github.guard = hold.sure
     try:
-        shown = await _shown_of_group(line, github, event)
+        shown = await _shown_of_group(line, github, event, last=hold.last)
     except MovedError as reason:
         raise SupersededError(str(reason)) from None
     if shown is None:
@@ -207,13 +222,13 @@ async def check_group(line: Line, event: GroupEvent, hold: Hold) -> str:
     return f"check run {published.check}"
 
 
-async def _shown_of_group(line: Line, github: Installation, event: GroupEvent) -> Report | None:
+async def _shown_of_group(line: Line, github: Installation, event: GroupEvent, *, last: bool) -> Report | None:
     """What people said in the pull request counts in the queue. None where nothing may be written."""
     talk = await line.jobs.talk(pull_subject(event.repo, event.number)) if event.number else Talk()
     found: Found | Report | None = None
     if talk.ignored is None:
         task = Task(github.repo, event.base, event.head, event.number)
-        found = await _compare(line, github, task, private=event.private)
+        found = await _compare(line, github, task, private=event.private, last=last)
     if await shadow.is_on(line, github.repo, found.config if isinstance(found, Found) else None):
         return None
     if talk.ignored is not None:
@@ -243,6 +258,7 @@ async def confess(line: Line, event: PullEvent | GroupEvent, hold: Hold) -> None
     if await shadow.is_on(line, event.repo):
         return
     github = line.github.installation(event.installation, event.repo)
+    github.guard = hold.sure
     wanted = report.internal_error(event.delivery)
     with contextlib.suppress(BusyError, RefusedError, SupersededError, _ChangedError):
         if isinstance(event, GroupEvent):

@@ -36,11 +36,17 @@ def owners(content: bytes, paths: Iterable[str]) -> tuple[str, ...]:
     Returns:
         Names with their @; e-mail addresses and what is no name are left out.
     """
-    if len(content) > MAX_BYTES:
-        return ()
-    known = codeowners.CodeOwners("\n".join(_lines(content.decode(errors="replace"))))
-    found = Counter(owner for path in paths for _, owner in dict.fromkeys(known.of(path)) if OWNER.fullmatch(owner))
+    found = Counter(owner for names in owners_of_each(content, paths).values() for owner in names)
     return tuple(owner for owner, _ in found.most_common())
+
+
+def owners_of_each(content: bytes, paths: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """By path, who owns a file, as in `owners`; what nobody owns is left out."""
+    if len(content) > MAX_BYTES:
+        return {}
+    known = codeowners.CodeOwners("\n".join(_lines(content.decode(errors="replace"))))
+    found = {path: tuple(o for _, o in dict.fromkeys(known.of(path)) if OWNER.fullmatch(o)) for path in paths}
+    return {path: names for path, names in found.items() if names}
 
 
 def chosen(names: Iterable[str], author: str) -> tuple[str, ...]:

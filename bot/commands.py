@@ -18,10 +18,10 @@ from bot.check import CHECK_NAME
 from bot.docs import PAGES
 from bot.events import CommandEvent, PullEvent, pull_subject
 from bot.finding_ids import finding_id
+from bot.git import MovedError
 from bot.github import BROKEN_WAIT, BusyError, Installation, Reaction, RefusedError
 from bot.line import Line
 from bot.pull import Pull
-from bot.source import MovedError
 from bot.talk import ALL, Talk, Word
 from bot.words import (
     BUTTONS,

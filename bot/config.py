@@ -2,13 +2,14 @@
 
 import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
-from bot.ids import Repo
+from bot.ids import Login, Repo
 
 _N = TypeVar("_N", int, float)
 Comment = Literal["never", "regressions", "findings", "always"]
@@ -16,11 +17,19 @@ Comment = Literal["never", "regressions", "findings", "always"]
 # GitHub's own cap on a webhook payload.
 MAX_BODY_BYTES = 25 * 1024 * 1024
 MAX_PORT = 65_535
+# Seconds: whoever asks a process to stop does not wait for ever, and kills it.
+MAX_DRAIN = 300
+# Characters of a token that nobody guesses.
+MIN_TOKEN = 16
 DEFAULT_SERVER = "https://github.com"
-REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+sentinel://")
+"""The forms of REDIS_URL; bot/store.py reads them."""
 _KEYS = ("WINPARITY_PRIVATE_KEY", "WINPARITY_PRIVATE_KEY_FILE")
 CREDENTIALS = ("WINPARITY_APP_ID", *_KEYS, "WINPARITY_WEBHOOK_SECRET")
 """What a registered app has; where none of it is set, there is an app to be set up."""
+# An app's client id, such as Iv23liAbC or the older Iv1.8a61f9b3a7aba766. A client secret is not one, so that the two
+# cannot be mistaken for each other: the id is in the address of the page that asks people.
+_CLIENT_ID = re.compile(r"Iv[A-Za-z0-9._-]{1,60}")
 # How an address for alerts begins that is told as Slack has it.
 SLACK = "slack+"
 
@@ -72,7 +81,11 @@ SETTINGS = (
     Setting("WINPARITY_PRIVATE_KEY_FILE", "", "A file with the private key, instead of the text."),
     Setting("WINPARITY_WEBHOOK_SECRET", "required", "The webhook secret that GitHub signs deliveries with."),
     Setting("WINPARITY_WEBHOOK_SECRET_OLD", "", "The former secret, accepted too while it is being changed."),
-    Setting("REDIS_URL", "embedded", "Redis or Valkey 6.2+; without it a Valkey is started in the data folder."),
+    Setting(
+        "REDIS_URL",
+        "embedded",
+        "Redis or Valkey 6.2+ (docs/scale.md: TLS, Sentinel); without it a Valkey is started in the data folder.",
+    ),
     Setting("WINPARITY_DATA_DIR", "~/.local/state/winparity", "Where clones and the embedded Valkey's data live."),
     Setting(
         "WINPARITY_CACHE",
@@ -83,8 +96,18 @@ SETTINGS = (
     Setting("PORT", "8080", "The port to listen on."),
     Setting("WINPARITY_CONCURRENCY", "4", "Jobs that one worker process runs at a time."),
     Setting("WINPARITY_JOB_MEMORY", "2048", "MiB that one comparison may need; what needs more is not checked."),
+    Setting(
+        "WINPARITY_MIRRORS_GIB",
+        "10",
+        "GiB that clones may take on a machine's disk; those not used for longest go first.",
+    ),
     Setting("WINPARITY_COMMENT", "findings", "When to comment: `never`, `regressions`, `findings` or `always`."),
     Setting("WINPARITY_LOG", "console", "Log format: `console` or `json`."),
+    Setting("WINPARITY_METRICS_PORT", "", "A port of its own for this process's `/metrics`; without it there is none."),
+    Setting("WINPARITY_METRICS_HOST", "127.0.0.1", "The address for that port."),
+    Setting("WINPARITY_METRICS_TOKEN", "", "The bearer token for `/metrics`; with it, it is at `PORT` too."),
+    Setting("WINPARITY_DRAIN", "0", "Seconds that a stopping web server goes on serving, with `/readyz` saying 503."),
+    Setting("OTEL_EXPORTER_OTLP_ENDPOINT", "", "Where spans go, by OTLP over HTTP; needs `winparity[otel]`."),
     Setting(
         "WINPARITY_GITHUB_API_URL",
         "https://api.github.com",
@@ -96,6 +119,7 @@ SETTINGS = (
         "",
         "Repositories to look at without writing: `owner/name` or `owner/*`, with spaces between.",
     ),
+    Setting("WINPARITY_DASHBOARD", "on", "`off`: no pages, and nothing is recorded for them (docs/dashboard.md)."),
     Setting("WINPARITY_WRITE_SPACING", "1.0", "Seconds between two writes to GitHub; GitHub asks for at least one."),
     Setting(
         "WINPARITY_ALERT_URLS",
@@ -103,8 +127,31 @@ SETTINGS = (
         "Where regressions of default and release branches are posted, space separated; `slack+https://…` as Slack has it.",
     ),
     Setting("WINPARITY_ALERT_SECRET", "", "Signs what is posted there as X-Winparity-Signature-256, as GitHub signs."),
+    Setting(
+        "WINPARITY_PUBLIC_URL",
+        "",
+        "Where people reach the web server, such as `https://winparity.example.com`; signing in needs it.",
+    ),
+    Setting("WINPARITY_CLIENT_ID", "", "The app's client id, for signing in with GitHub (docs/dashboard.md)."),
+    Setting("WINPARITY_CLIENT_SECRET", "", "The client secret that goes with it."),
+    Setting(
+        "WINPARITY_ADMINS",
+        "",
+        "Who may see the dashboard's page of operations: GitHub logins with commas between; nobody without it.",
+    ),
 )
 """Every variable that is read; a test compares the README with it."""
+SECRETS = (
+    "WINPARITY_PRIVATE_KEY",
+    "WINPARITY_WEBHOOK_SECRET",
+    "WINPARITY_WEBHOOK_SECRET_OLD",
+    "WINPARITY_ALERT_SECRET",
+    "WINPARITY_ALERT_URLS",
+    "WINPARITY_METRICS_TOKEN",
+    "WINPARITY_CLIENT_SECRET",
+    "REDIS_URL",
+)
+"""Those of them that are for nobody but the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +176,26 @@ class Settings:
     shadow: tuple[str, ...] = ()
     alert_urls: tuple[Secret, ...] = ()
     alert_secret: Secret | None = None
+    mirrors_gib: int = 10
+    metrics_port: int | None = None
+    metrics_host: str = "127.0.0.1"
+    metrics_token: Secret | None = None
+    drain: float = 0.0
+    otlp_endpoint: str = ""
+    public_url: str = ""
+    client_id: str = ""
+    client_secret: Secret | None = None
+    admins: frozenset[str] = frozenset()
+    dashboard: Literal["on", "off"] = "on"
 
     def shadows(self, repo: Repo) -> bool:
         """Whether the operator wants a repository looked at, and nothing written there."""
         return repo in self.shadow or f"{repo.partition('/')[0]}/*" in self.shadow
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether people can sign in with GitHub."""
+        return bool(self.client_id and self.client_secret and self.public_url)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -167,6 +230,17 @@ class Settings:
             reader.repositories("WINPARITY_SHADOW"),
             reader.alert_urls(),
             Secret(environ["WINPARITY_ALERT_SECRET"]) if environ.get("WINPARITY_ALERT_SECRET") else None,
+            reader.number("WINPARITY_MIRRORS_GIB", int, least=1),
+            reader.metrics_port(),
+            environ.get("WINPARITY_METRICS_HOST") or "127.0.0.1",
+            reader.metrics_token(),
+            reader.number("WINPARITY_DRAIN", float, least=0, most=MAX_DRAIN),
+            reader.url("OTEL_EXPORTER_OTLP_ENDPOINT") if environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") else "",
+            public_url=reader.public_url(),
+            client_id=reader.client_id(),
+            client_secret=reader.client_secret(),
+            admins=reader.admins(),
+            dashboard=reader.choice("WINPARITY_DASHBOARD", "on", "off"),  # type: ignore[arg-type] # likewise
         )
         if reader.problems:
             raise ConfigError("\n".join(reader.problems))
@@ -361,6 +435,16 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path | None:
         return None
 
 
+def _host(url: str) -> str | None:
+    """The server that an address names; None when it is no address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    return None if port == 0 else parts.hostname
+
+
 class _Reader:
     """Reads one variable at a time and remembers what was wrong."""
 
@@ -402,12 +486,15 @@ class _Reader:
         value = self._value(name).rstrip("/")
         if not value.startswith(("https://", "http://")):
             self.problems.append(f"{name} is {value[:100]!r}; it must start with https://")
+        elif not _host(value):
+            self.problems.append(f"{name} is {value[:100]!r}; it names no server")
         return value
 
     def api_url(self) -> str:
-        if not self._environ.get("WINPARITY_GITHUB_API_URL") and self._environ.get("WINPARITY_GITHUB_URL"):
-            return api_url_for(self._environ["WINPARITY_GITHUB_URL"].rstrip("/"))
-        return self.url("WINPARITY_GITHUB_API_URL")
+        server = self._environ.get("WINPARITY_GITHUB_URL", "").rstrip("/")
+        if not server or self._environ.get("WINPARITY_GITHUB_API_URL"):
+            return self.url("WINPARITY_GITHUB_API_URL")
+        return api_url_for(server) if _host(server) else ""  # what is wrong with it is said of the server
 
     def repositories(self, name: str) -> tuple[str, ...]:
         patterns = self._value(name).lower().split()
@@ -422,21 +509,77 @@ class _Reader:
     def alert_urls(self) -> tuple[Secret, ...]:
         urls = self._environ.get("WINPARITY_ALERT_URLS", "").split()
         for number, url in enumerate(urls, 1):
-            parts = urlsplit(url.removeprefix(SLACK))
-            if parts.scheme not in {"https", "http"} or not parts.hostname:
+            address = url.removeprefix(SLACK)
+            if not address.startswith(("https://", "http://")) or not _host(address):
                 # Its path is a secret, so it is not repeated.
                 self.problems.append(
                     f"WINPARITY_ALERT_URLS: entry {number} must start with https:// or {SLACK}https://"
                 )
         return tuple(map(Secret, dict.fromkeys(urls)))
 
+    def metrics_port(self) -> int | None:
+        name = "WINPARITY_METRICS_PORT"
+        return self.number(name, int, least=0, most=MAX_PORT) if self._environ.get(name) else None
+
+    def metrics_token(self) -> Secret | None:
+        value = self._environ.get("WINPARITY_METRICS_TOKEN", "")
+        if value and (len(value) < MIN_TOKEN or not (value.isascii() and value.isprintable())):
+            self.problems.append(f"WINPARITY_METRICS_TOKEN must be {MIN_TOKEN} or more printable ASCII characters")
+        return Secret(value) if value else None
+
+    def public_url(self) -> str:
+        name = "WINPARITY_PUBLIC_URL"
+        if not self._environ.get(name):
+            return ""
+        before = len(self.problems)
+        url = self.url(name)
+        if len(self.problems) > before:
+            return ""
+        parts = urlsplit(url)
+        if parts.path or parts.query or parts.fragment or "@" in parts.netloc:
+            self.problems.append(f"{name} is {url[:100]!r}; it must end with the server's name or port")
+        return url
+
+    def client_id(self) -> str:
+        value = self._environ.get("WINPARITY_CLIENT_ID", "")
+        if value and not _CLIENT_ID.fullmatch(value):
+            # It may be the secret by mistake, so it is not repeated.
+            self.problems.append(
+                "WINPARITY_CLIENT_ID must be the client id that the app's settings show; it begins with Iv"
+            )
+        if bool(value) != bool(self._environ.get("WINPARITY_CLIENT_SECRET")):
+            self.problems.append("WINPARITY_CLIENT_ID and WINPARITY_CLIENT_SECRET go together")
+        return value
+
+    def client_secret(self) -> Secret | None:
+        value = self._environ.get("WINPARITY_CLIENT_SECRET", "")
+        if not (value.isascii() and value.isprintable() and " " not in value):
+            self.problems.append("WINPARITY_CLIENT_SECRET is no client secret")
+        return Secret(value) if value else None
+
+    def admins(self) -> frozenset[str]:
+        found = set()
+        for login in self._environ.get("WINPARITY_ADMINS", "").replace(",", " ").split():
+            try:
+                found.add(Login(login.removeprefix("@")).lower())
+            except ValueError:
+                self.problems.append(f"WINPARITY_ADMINS has {login[:100]!r}; each must be a login on GitHub")
+        return frozenset(found)
+
     def redis_url(self) -> Secret | None:
         value = self._environ.get("REDIS_URL")
         if not value:
             return None
+        # It may hold a password, so it is not repeated.
         if not value.startswith(REDIS_SCHEMES):
-            # It may hold a password, so it is not repeated.
             self.problems.append(f"REDIS_URL must start with {', '.join(REDIS_SCHEMES)}")
+            return Secret(value)
+        from bot.store import connect  # noqa: PLC0415 - `winparity diff` starts without a store
+
+        try:
+            connect(value)
+        except ValueError:
+            self.problems.append("REDIS_URL cannot be read; docs/scale.md shows its forms")
         return Secret(value)
 
     def private_key(self) -> str:

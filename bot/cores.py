@@ -20,12 +20,18 @@ PARTS = 64
 MIN_ITEMS = 100
 
 
-def on_two_cores(work: Callable[[_T], _R], items: Sequence[_T], kind: type[_R]) -> list[_R]:
+def on_two_cores(work: Callable[[_T], _R], items: Sequence[_T], kind: type[_R], least: int = MIN_ITEMS) -> list[_R]:
     """Do a piece of work for each item (`analyzer.model.Share`). Only for a process that has no other thread.
 
     A child that fails or is killed costs time, nothing else: what is wrong with the work shows itself here too.
+
+    Args:
+        work: what is done.
+        items: for what.
+        kind: what it gives.
+        least: items from which on a child pays.
     """
-    if not can_fork() or len(items) < MIN_ITEMS:
+    if not can_fork() or len(items) < least:
         return in_turn(work, items, kind)
     parts = [items[n * len(items) // PARTS : (n + 1) * len(items) // PARTS] for n in range(PARTS)]
     queue, feed = os.pipe()

@@ -19,6 +19,7 @@ from bot.checks import Check
 from bot.config import ConfigError, Settings, credentials, default_data_dir, env_file, environment
 from bot.doctor_app import check_app
 from bot.manifest import is_loopback
+from bot.store import connect
 from bot.valkey import EmbeddedError
 from bot.web import store
 
@@ -94,7 +95,7 @@ async def check_store(settings: Settings) -> Check:
     name = "store"
     try:
         async with asyncio.timeout(None if settings.redis_url is None else PATIENCE), store(settings) as url:
-            client = Redis.from_url(url)
+            client = connect(url)
             try:
                 return _judged(name, await client.info(), await _saves(client))
             finally:

@@ -14,7 +14,7 @@ from yarl import URL
 from bot.checks import Check, Level
 from bot.config import Settings
 from bot.github import JWT_BACKDATED, TIMEOUT, BusyError, GitHub, RefusedError
-from bot.manifest import WEBHOOK, is_loopback, lacking, registration
+from bot.manifest import CALLBACK, WEBHOOK, is_loopback, lacking, registration
 from bot.registration import App, Delivery, Grant, Hook, Registered
 
 MIN_KEY_BITS = 2048
@@ -46,6 +46,8 @@ async def check_app(settings: Settings) -> AsyncIterator[Check]:
             yield clock
         for check in _rights(app, page):
             yield check
+        if settings.client_id:
+            yield check_sign_in(app, settings, page)
         try:
             async for check in _life(door, session, app, page):
                 yield check
@@ -64,6 +66,22 @@ def check_key(settings: Settings) -> Check | None:
     if not isinstance(key, RSAPrivateKey) or key.key_size < MIN_KEY_BITS:
         return Check("app", "failure", "the private key is none that GitHub made", advice)
     return None
+
+
+def check_sign_in(app: App, settings: Settings, page: str) -> Check:
+    """Whether people can sign in to the dashboard, as far as GitHub tells an app of that."""
+    name = "sign-in"
+    if app.client_id and app.client_id != settings.client_id:
+        return Check(
+            name, "failure", "WINPARITY_CLIENT_ID is not this app's", f"it is at {page}, with its client secret"
+        )
+    if not settings.public_url:
+        return Check(
+            name, "warning", "nobody can sign in to the dashboard", "set WINPARITY_PUBLIC_URL, docs/dashboard.md"
+        )
+    return Check(
+        name, "ok", f"people come back to {settings.public_url}{CALLBACK}, which the app's Callback URL has to be"
+    )
 
 
 def settings_page(app: App, web: str) -> str:

@@ -9,7 +9,7 @@ from bot.ids import Login, Repo, Sha
 from bot.pull import Pull
 from bot.regressions import Regression
 
-EVENTS = ("check_run", "check_suite", "issue_comment", "merge_group", "pull_request", "push")
+EVENTS = ("check_run", "check_suite", "issue_comment", "merge_group", "pull_request", "push", "repository")
 """The webhook events that the app subscribes to; app.yml names the same. GitHub sends those of installations anyway."""
 
 PERMISSIONS = {
@@ -196,7 +196,70 @@ class AlertEvent(Event, frozen=True, tag="alert"):
         return f"alerts:{self.receiver}"
 
 
-AnyEvent = PullEvent | GroupEvent | SuiteEvent | PushEvent | CommandEvent | GoneEvent | AlertEvent
+class RepositoryEvent(Event, frozen=True, tag="repository"):
+    """A repository is called otherwise, is for others to see, or has another default branch.
+
+    Attributes:
+        repo: the repository.
+        name: as its owner writes it.
+        private: it is not for everybody to see.
+        branch: its default branch.
+        former: the name that it had; None when it has it still.
+    """
+
+    repo: Repo
+    name: str
+    private: bool
+    branch: str
+    former: Repo | None = None
+
+    @property
+    def lane(self) -> str:
+        """Its own: what becomes private does not wait until all else is done."""
+        return f"repositories:{self.installation}"
+
+
+class SurveyEvent(Event, frozen=True, tag="survey"):
+    """The dashboard is to be brought up to date. The delivery is our own.
+
+    Attributes:
+        repo: the repository.
+        past: its releases and months are to be read on; else its newest revision.
+        anew: what was read of its past is read again.
+    """
+
+    repo: Repo
+    past: bool = False
+    anew: bool = False
+
+    @property
+    def subject(self) -> str:
+        """``owner/name*newest``, or ``owner/name*past``."""
+        return f"{self.repo}*{'past' if self.past else 'newest'}"
+
+    @property
+    def lane(self) -> str:
+        """One of few, so that however many there are, others find their way past them."""
+        return f"{SURVEYS}{self.installation % MAX_SURVEYS}"
+
+
+SURVEYS = "survey:"
+"""How the lanes of surveys begin."""
+
+MAX_SURVEYS = 16
+"""Lanes of surveys. One that waits for a process with a hand free is a job that looks again and again."""
+
+AnyEvent = (
+    PullEvent
+    | GroupEvent
+    | SuiteEvent
+    | PushEvent
+    | CommandEvent
+    | GoneEvent
+    | AlertEvent
+    | RepositoryEvent
+    | SurveyEvent
+)
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
 _DECODER: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent, dec_hook=lambda kind, text: kind(text))
 
@@ -213,6 +276,14 @@ def decode(stored: bytes | str) -> AnyEvent:
         msgspec.DecodeError: it is none, or one of another version.
     """
     return _DECODER.decode(stored)
+
+
+def legible(stored: bytes | str) -> AnyEvent | None:
+    """The event that was encoded; None for one of a newer version, which is for a process of that version."""
+    try:
+        return decode(stored)
+    except msgspec.DecodeError:
+        return None
 
 
 def about(number: int, base: Sha | None = None) -> str:

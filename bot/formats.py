@@ -18,7 +18,14 @@ from bot.workflow import workflow_commands
 
 
 def show(
-    analysis: Analysis, form: str, console: Console, sources: Sources, *, config: RepoConfig, actions: Actions
+    analysis: Analysis,
+    form: str,
+    console: Console,
+    sources: Sources,
+    *,
+    config: RepoConfig,
+    actions: Actions,
+    patches: bool = False,
 ) -> None:
     """Print an analysis.
 
@@ -29,6 +36,7 @@ def show(
         sources: the source, for its excerpts.
         config: the repository's settings.
         actions: what GitHub Actions says of the step that this is.
+        patches: in the terminal, show what to add for what is missing.
     """
     match form:
         case "json":
@@ -44,7 +52,7 @@ def show(
             if actions.output is not None:
                 _append(actions.output, _outputs(analysis))
         case _:
-            show_analysis(analysis, console, sources)
+            show_analysis(analysis, console, sources, patches=patches)
 
 
 def _markdown(analysis: Analysis, config: RepoConfig, actions: Actions) -> str:

@@ -7,7 +7,7 @@ import http
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -15,14 +15,18 @@ import aiohttp
 import gidgethub
 import jwt
 import msgspec
+import structlog
 from cachetools import LRUCache, TLRUCache
+from gidgethub import sansio
 from gidgethub.aiohttp import GitHubAPI
 from yarl import URL
 
+from bot import metrics
 from bot.check import Annotation, Check
 from bot.config import Settings
 from bot.ids import Login, Repo, Sha
 from bot.pull import Pull, RawPull
+from bot.remembered import Answers
 
 _T = TypeVar("_T")
 Reaction = Literal["+1", "-1", "confused"]
@@ -38,7 +42,6 @@ TOKEN_MARGIN = 600
 Permissions = Mapping[str, str]
 TOKEN_PERMISSIONS: Permissions = {"contents": "read", "pull_requests": "write", "checks": "write"}
 MAX_TOKENS = 1000
-MAX_CACHED_ANSWERS = 500
 # Seconds for one answer, and how long to wait before a read is tried again after GitHub broke.
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 READ_RETRIES = (0.5, 2.0)
@@ -50,11 +53,20 @@ MAX_WAIT = 3600.0
 MAX_PAUSES = 13
 # How long to leave a GitHub alone that fails or cannot be reached, in seconds.
 BROKEN_WAIT = 15.0
+# Failures in a row after which an installation's requests are held back, and for how long at most, in seconds.
+MAX_FAILURES = 5
+MAX_BROKEN_WAIT = 600.0
 PER_PAGE = 100
 # Annotations that the Checks API takes in one request.
 MAX_ANNOTATIONS = 50
+# Redirects of one request that are followed (docs: "Best practices"): by reads, and by writes, which stay what they are.
+MAX_REDIRECTS = 5
+_READS_FOLLOW, _WRITES_FOLLOW = {301, 302, 307, 308}, {307, 308}
 # Characters of GitHub's own words that an error repeats.
 MAX_WORDS = 300
+
+
+log = structlog.get_logger()
 
 
 class BusyError(Exception):
@@ -62,7 +74,7 @@ class BusyError(Exception):
 
     Attributes:
         until: when to come back, in seconds since the epoch.
-        limited: GitHub asked for the pause, so asking any sooner is held against us.
+        limited: GitHub asked for the pause, or fails each time: nobody asks any sooner, and nothing was done.
     """
 
     def __init__(self, why: str, until: float, *, limited: bool = False) -> None:
@@ -81,6 +93,10 @@ class RefusedError(Exception):
     def __init__(self, why: str, status: int) -> None:
         super().__init__(why)
         self.status = status
+
+
+class ConflictError(RefusedError):
+    """Something else is being done there at the moment; a later try may succeed."""
 
 
 class Write(NamedTuple):
@@ -133,6 +149,10 @@ class Comment(msgspec.Struct, frozen=True):
     performed_via_github_app: _Id | None = None
 
 
+class _Output(msgspec.Struct, frozen=True):
+    annotations_count: int = 0
+
+
 class CheckRun(msgspec.Struct, frozen=True):
     """A check run of ours."""
 
@@ -140,6 +160,7 @@ class CheckRun(msgspec.Struct, frozen=True):
     status: str
     external_id: str | None = None
     html_url: str | None = None
+    output: _Output = _Output()
 
 
 class Api(GitHubAPI):
@@ -150,6 +171,7 @@ class Api(GitHubAPI):
         api_url: GitHub's address.
         github: whose requests are counted; None before there is an app.
         cache: answers that GitHub may say are still right.
+        installation: whose budget its requests take; 0 for the app's own, None for a person's.
 
     Attributes:
         date: GitHub's clock at its last answer, as the header has it.
@@ -161,9 +183,11 @@ class Api(GitHubAPI):
         api_url: str,
         github: "GitHub | None" = None,
         cache: MutableMapping[str, Any] | None = None,
+        installation: int | None = 0,
     ) -> None:
         super().__init__(session, USER_AGENT, cache=cache, base_url=api_url)
         self._github = github
+        self._installation = installation
         self.date = ""
 
     async def _request(
@@ -171,31 +195,59 @@ class Api(GitHubAPI):
     ) -> tuple[int, Mapping[str, str], bytes]:
         """A moved repository is followed, but never so that a write becomes a read, as HTTP clients do on a 301.
 
-        An answer's Link header names the next page. The token is for the API alone, wherever that may lead.
+        An answer's Link header names the next page. We talk to the API alone, wherever that or a redirect may lead.
         """
-        if URL(url).origin() != URL(self.base_url).origin():
-            raise RefusedError(
-                f"{method}: GitHub's answer leads to another server", http.HTTPStatus.MISDIRECTED_REQUEST
-            )
         if self._github is not None:
             self._github.requests += 1
         sent = {**headers, "x-github-api-version": API_VERSION}
-        async with self._session.request(method, url, headers=sent, data=body) as response:
-            self.date = response.headers.get("Date", "")
-            if response.method != method:
-                moved = response.history[0]
-                return moved.status, moved.headers, b""
-            return response.status, response.headers, await response.read()
+        for _ in range(MAX_REDIRECTS):
+            if URL(url).origin() != URL(self.base_url).origin():
+                raise RefusedError(
+                    f"{method}: GitHub's answer leads to another server", http.HTTPStatus.MISDIRECTED_REQUEST
+                )
+            async with self._session.request(method, url, headers=sent, data=body, allow_redirects=False) as response:
+                metrics.answered(self._installation, response.status, response.headers)
+                self.date = response.headers.get("Date", "")
+                target = response.headers.get("Location", "")
+                if not target or response.status not in (_READS_FOLLOW if method == "GET" else _WRITES_FOLLOW):
+                    return response.status, response.headers, await response.read()
+            url = str(URL(url).join(URL(target)))
+        raise RefusedError(f"{method}: GitHub leads us around in circles", http.HTTPStatus.LOOP_DETECTED)
+
+    async def page(
+        self, url: str, key: str | None = None, *, token: str | None = None, jwt: str | None = None
+    ) -> tuple[list[Any], str | None]:
+        """One page of a list, and the address of the next.
+
+        Args:
+            url: of the page.
+            key: where in the answer the list is; None when the answer is the list.
+            token: an installation's, or a person's; None for the app's JWT, or for nobody's right.
+            jwt: the app's.
+
+        Raises:
+            ValueError: the answer holds no list. One that is taken for an empty list would be taken for an answer.
+        """
+        data: Any
+        data, following, _ = await self._make_request(
+            "GET", url, {}, b"", sansio.accept_format(), jwt=jwt, oauth_token=token
+        )
+        items = data.get(key) if key is not None and isinstance(data, dict) else data
+        if not isinstance(items, list):
+            raise ValueError("no list")  # noqa: TRY004 - it is what else cannot be understood, too
+        return items, following
 
     async def send(self, method: Literal["POST", "PATCH", "DELETE"], url: str, data: Any, token: str) -> Any:
-        """One write."""
-        match method:
-            case "POST":
-                return await self.post(url, data=data, oauth_token=token)
-            case "PATCH":
-                return await self.patch(url, data=data, oauth_token=token)
-            case "DELETE":
-                return await self.delete(url, data=data, oauth_token=token)
+        """One write.
+
+        Raises:
+            ValueError: the answer is not what was written, so nobody knows whether it was.
+        """
+        answer: Any
+        answer, _, _ = await self._make_request(method, url, {}, data, sansio.accept_format(), oauth_token=token)
+        if not _is_answer(method, answer):
+            raise ValueError("not what was written")
+        return answer
 
 
 class GitHub:
@@ -208,6 +260,7 @@ class GitHub:
 
     Attributes:
         requests: how many requests were sent so far.
+        answers: what GitHub said, for as long as there is room.
     """
 
     def __init__(self, session: aiohttp.ClientSession, settings: Settings, held: list[Write] | None = None) -> None:
@@ -221,19 +274,20 @@ class GitHub:
         )
         self._asking: dict[_TokenKey, asyncio.Task[str]] = {}
         self._shared: LRUCache[int, _Shared] = LRUCache(MAX_TOKENS)
+        self.answers = Answers()
         self._login = ""
 
     def installation(self, number: int, repo: Repo) -> "Installation":
         """The door to one repository of one installation."""
         return self.door(Installation, number, repo)
 
-    def api(self, cache: MutableMapping[str, Any] | None = None) -> Api:
+    def api(self, cache: MutableMapping[str, Any] | None = None, installation: int = 0) -> Api:
         """What sends requests and counts them."""
-        return Api(self.session, self.settings.api_url, self, cache)
+        return Api(self.session, self.settings.api_url, self, cache, installation)
 
     def door(self, kind: type[_Door], number: int, repo: Repo) -> _Door:
         """The same, for what needs other permissions or other requests."""
-        shared = self._shared.setdefault(number, _Shared(_Spacing(self.settings.write_spacing)))
+        shared = self._shared.setdefault(number, _Shared(number, _Spacing(self.settings.write_spacing)))
         held = [] if self._held is None and self.settings.shadows(repo) else self._held
         return kind(self, number, repo, shared, held)
 
@@ -254,9 +308,7 @@ class GitHub:
         """Drop all tokens for a repository, and all that was answered about it."""
         for key in [key for key in self._tokens if key[1] == repo]:
             self._tokens.pop(key, None)
-        for shared in self._shared.values():
-            for url in [url for url in shared.answers if f"/repos/{repo}/" in url]:
-                shared.answers.pop(url, None)
+        self.answers.forget(repo)
 
     async def token(self, installation: int, repo: Repo, permissions: Permissions = TOKEN_PERMISSIONS) -> str:
         """A token for one repository with no more than the permissions that are needed.
@@ -323,17 +375,56 @@ class _Spacing:
 
 @dataclass(slots=True)
 class _Shared:
-    """What all jobs of one installation share. gidgethub keys its cache by URL alone, so it is one for each, too."""
+    """What all jobs of one installation in one process share.
 
+    Where GitHub wants quiet, or fails each time, each
+    process finds out by itself: that costs it a request or a few, and no request needs the store.
+    """
+
+    number: int
     spacing: _Spacing
-    answers: LRUCache[str, Any] = field(default_factory=lambda: LRUCache(MAX_CACHED_ANSWERS))
     quiet_until: float = 0.0
     pauses: int = 0
+    failures: int = 0
+    broken_until: float = 0.0
+    broken_pauses: int = 0
 
-    def raise_if_quiet(self, what: str) -> None:
-        """Whoever goes on asking while GitHub wants quiet may be banned (docs: "Rate limits", "Exceeding")."""
-        if self.quiet_until > time.time():
+    def raise_if_quiet(self, what: str) -> bool:
+        """Whoever goes on asking while GitHub wants quiet may be banned (docs: "Rate limits", "Exceeding").
+
+        Returns:
+            Whether this one is let through to see if GitHub works again. The others wait for what comes of it.
+        """
+        now = time.time()
+        if self.quiet_until > now:
             raise BusyError(f"{what}: GitHub asked this installation to wait", self.quiet_until, limited=True)
+        if self.broken_until > now:
+            why = f"{what}: GitHub failed this installation {self.failures} times in a row"
+            raise BusyError(why, self.broken_until, limited=True)
+        if self.failures < MAX_FAILURES:
+            return False
+        self.broken_until = now + (TIMEOUT.total or 0.0)
+        return True
+
+    def note_failure(self, error: BusyError, *, probe: bool) -> None:
+        """After some failures in a row pause, and twice as long each time that the one that is let through fails too."""
+        now = time.time()
+        self.failures += 1
+        if self.failures < MAX_FAILURES:
+            return
+        if probe or self.broken_until <= now:
+            wait = min(MAX_BROKEN_WAIT, BROKEN_WAIT * 2**self.broken_pauses)
+            self.broken_pauses = min(self.broken_pauses + 1, MAX_PAUSES)
+            self.broken_until = now + wait
+            log.warning("GitHub fails each time", installation=self.number, failures=self.failures, seconds=round(wait))
+        error.until = max(error.until, self.broken_until)
+
+    def note_answer(self) -> None:
+        """GitHub works, whatever it answered."""
+        if self.failures >= MAX_FAILURES:
+            log.info("GitHub answers again", installation=self.number)
+        self.failures = self.broken_pauses = 0
+        self.broken_until = 0.0
 
     def be_quiet(self, error: BusyError) -> None:
         """Pause as GitHub asked, and twice as long each time that nothing worked since the last pause (same docs)."""
@@ -357,7 +448,8 @@ async def translated(what: str) -> AsyncIterator[None]:
             raise BusyError(f"{what}: GitHub asks us to wait (HTTP {status})", now + wait, limited=True) from None
         if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
             raise BusyError(f"{what}: GitHub is broken (HTTP {status})", now + BROKEN_WAIT) from None
-        raise RefusedError(f"{what}: {str(error)[:MAX_WORDS] or 'refused'} (HTTP {status})", status) from None
+        kind = ConflictError if status == http.HTTPStatus.CONFLICT else RefusedError
+        raise kind(f"{what}: {str(error)[:MAX_WORDS] or 'refused'} (HTTP {status})", status) from None
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise BusyError(f"{what}: GitHub cannot be reached ({type(error).__name__})", now + BROKEN_WAIT) from None
     except (LookupError, ValueError) as error:
@@ -394,9 +486,12 @@ class Installation:
 
     Attributes:
         permissions: what its tokens may do.
+        guard: asked right before a write is sent, when it has waited for its turn and its token; it raises where nothing
+            may be written any more.
     """
 
     permissions: ClassVar[Permissions] = TOKEN_PERMISSIONS
+    guard: Callable[[], Awaitable[None]] | None = None
 
     def __init__(
         self, github: GitHub, number: int, repo: Repo, shared: _Shared, held: list[Write] | None = None
@@ -405,7 +500,8 @@ class Installation:
         self._github = github
         self.number = number
         self._shared = shared
-        self._api = github.api(shared.answers)
+        # gidgethub keys its cache by URL alone, so it is one for each installation.
+        self._api = github.api(github.answers.of(number), number)
         self.repo = repo
         self.app_id = github.app_id
 
@@ -500,10 +596,8 @@ class Installation:
         external_id: str,
         check: Check,
         annotations: tuple[Annotation, ...],
-        *,
-        completed: bool,
     ) -> CheckRun:
-        """Create a check run with at most 50 annotations. Returns it as GitHub has it.
+        """Create a check run with at most 50 annotations, completed. Returns it as GitHub has it.
 
         Args:
             head: the commit.
@@ -511,18 +605,18 @@ class Installation:
             external_id: our own name for what it shows.
             check: what it shows.
             annotations: the first of the check's.
-            completed: False when more follow by `add_annotations`.
         """
         run = {"name": name, "head_sha": head, "external_id": external_id, "output": _output(check, annotations)}
         url = f"/repos/{self.repo}/check-runs"
-        body = {**run, **_state(check, completed), **_actions(check)}
+        body = {**run, **_completed(check), **_actions(check)}
         return msgspec.convert(await self._write("POST", url, body), CheckRun)
 
     async def add_annotations(
-        self, run: int, check: Check, annotations: tuple[Annotation, ...], *, completed: bool
+        self, run: int, external_id: str, check: Check, annotations: tuple[Annotation, ...]
     ) -> None:
-        """Append at most 50 annotations to a check run, and complete it with the last."""
-        change = {"output": _output(check, annotations), **_state(check, completed), **_actions(check)}
+        """Append at most 50 annotations to a check run, and let it have another name of ours."""
+        named = {"external_id": external_id, "output": _output(check, annotations)}
+        change = {**named, **_completed(check), **_actions(check)}
         await self._write("PATCH", f"/repos/{self.repo}/check-runs/{run}", change)
 
     async def _get(self, url: str) -> Any:
@@ -530,7 +624,11 @@ class Installation:
 
     async def _all(self, url: str, kind: type[_T], key: str | None = None) -> list[_T]:
         async def pages(token: str) -> list[Any]:
-            return [item async for item in self._api.getiter(url, oauth_token=token or None, iterable_key=key)]
+            items, following = await self._api.page(url, key, token=token or None)
+            while following:
+                more, following = await self._api.page(following, key, token=token or None)
+                items = items + more
+            return items
 
         return msgspec.convert(await self._read(url, pages), list[kind])  # type: ignore[valid-type] # given at run time
 
@@ -555,18 +653,31 @@ class Installation:
             self._held.append(Write(method, url, body))
             return {**(body or {}), "id": 0}
         data = b"" if body is None else body
+
+        async def send(token: str) -> Any:
+            if self.guard is not None:
+                await self.guard()
+            return await self._api.send(method, url, data, token)
+
         async with self._shared.spacing.turn():
-            return await self._authorised(f"{method} {url}", lambda token: self._api.send(method, url, data, token))
+            return await self._authorised(f"{method} {url}", send)
 
     async def _authorised(self, what: str, ask: Callable[[str], Awaitable[_T]]) -> _T:
         """Ask with a token; where GitHub does not take it any more, and so did nothing, once more with a new one."""
-        self._shared.raise_if_quiet(what)
+        probe = self._shared.raise_if_quiet(what)
         try:
             answer = await self._with_token(what, ask)
         except BusyError as error:
             if error.limited:
+                self._shared.note_answer()
                 self._shared.be_quiet(error)
+            else:
+                self._shared.note_failure(error, probe=probe)
             raise
+        except RefusedError:
+            self._shared.note_answer()
+            raise
+        self._shared.note_answer()
         self._shared.pauses = 0
         return answer
 
@@ -584,8 +695,15 @@ class Installation:
             return await ask(token)
 
 
-def _state(check: Check, completed: bool) -> dict[str, str]:  # noqa: FBT001 - passed on from a named argument
-    return {"status": "completed", "conclusion": check.conclusion} if completed else {"status": "in_progress"}
+def _is_answer(method: str, answer: object) -> bool:
+    """Whether a write is answered by what it made or changed, or a list of these; one that deletes by nothing else."""
+    if method == "DELETE":
+        return answer is None or isinstance(answer, list)
+    return isinstance(answer, list) or (isinstance(answer, dict) and isinstance(answer.get("id"), int))
+
+
+def _completed(check: Check) -> dict[str, str]:
+    return {"status": "completed", "conclusion": check.conclusion}
 
 
 def _actions(check: Check) -> dict[str, Any]:

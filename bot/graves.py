@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bot.events import decode
+from bot.events import AlertEvent, decode
 from bot.inbox import Waiting
 from bot.markdown import visible
 from bot.queue import Grave, Jobs
@@ -49,6 +49,8 @@ async def open_graves(redis_url: str, delivery: str, *, retry: bool) -> list[str
 def _about(grave: Grave) -> str:
     """What it was about, as people call it."""
     event = decode(grave.event)
+    if isinstance(event, AlertEvent):
+        return f"alert of {event.repo}@{event.branch}"
     return event.subject or type(event).__name__.removesuffix("Event").lower()
 
 

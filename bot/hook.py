@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from bot.config import PreCommit
+from bot.git import SourceError
 from bot.ids import Sha
-from bot.source import LocalRepository, SourceError
+from bot.source import LocalRepository
 
 UPSTREAM = "upstream"
 """What people who push to a fork call the repository that they forked."""

@@ -10,6 +10,14 @@ _REPO = re.compile(rf"{_OWNER}/{_NAME}")
 _SHA = re.compile(r"[0-9a-f]{40}")
 _LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}(?:\[bot\])?")
 
+# What `git check-ref-format --branch` takes; so none is a way through a path.
+_BRANCH = re.compile(r"(?![./-])(?!.*(?:\.\.|//|/\.|@\{|\.lock(?:/|$)))[^\x00-\x20\x7f~^:?*\[\\]{1,255}(?<![/.])")
+
+
+def is_branch(name: str) -> bool:
+    """Whether git has branches of this name."""
+    return _BRANCH.fullmatch(name) is not None
+
 
 def is_owner(name: str) -> bool:
     """Whether a user or an organisation can have this name."""

@@ -6,15 +6,14 @@
 """
 
 import asyncio
-import time
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
+import structlog
 from redis.asyncio import Redis
 
-from bot.events import AnyEvent, Event, decode, encode
+from bot.events import SURVEYS, AnyEvent, Event, encode, legible
 
 PENDING = "wp:pending"
 INBOX = "wp:inbox"
@@ -22,27 +21,39 @@ INBOX = "wp:inbox"
 # Events that are kept at most, and how many of one installation are jobs at a time. 100,000 events are about 60 MB.
 MAX_PENDING = 100_000
 MAX_IN_FLIGHT = 8
+# The same of surveys: what is more takes the turns of others only to find that it has to wait.
+MAX_SURVEYS_IN_FLIGHT = 2
 # Events that are stored, or lined up, in one go.
 BATCH = 100
+# Seconds for the store to answer; GitHub gives a delivery ten.
+STORE_TIMEOUT = 5.0
 
-# ARGV: the bound, and then delivery and event in turn. Answers for each: 1 new, 0 known, -1 full.
+_PACK = msgspec.msgpack.Encoder()
+
+log = structlog.get_logger()
+
+# ARGV: the bound, and a list of deliveries and events in turn, as msgpack: one argument costs the client less than many.
+# Answers for each, in one text: + new, - known, ! full.
 _ACCEPT = """
 local room = tonumber(ARGV[1]) - redis.call('HLEN', KEYS[1])
-local answers = {}
-for i = 2, #ARGV, 2 do
-  if redis.call('EXISTS', 'wp:delivery:' .. ARGV[i]) == 1 or redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1 then
-    answers[#answers + 1] = 0
-  elseif room <= 0 then
-    answers[#answers + 1] = -1
-  else
-    redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
-    redis.call('RPUSH', KEYS[2], ARGV[i])
-    room = room - 1
-    answers[#answers + 1] = 1
+local given, answers, new = cmsgpack.unpack(ARGV[2]), {}, {}
+for i = 1, #given, 2 do
+  local delivery, answer = given[i], '-'
+  if redis.call('EXISTS', 'wp:delivery:' .. delivery) == 0 then
+    if room > 0 then
+      if redis.call('HSETNX', KEYS[1], delivery, given[i + 1]) == 1 then
+        answer, new[#new + 1], room = '+', delivery, room - 1
+      end
+    elseif redis.call('HEXISTS', KEYS[1], delivery) == 0 then
+      answer = '!'
+    end
   end
+  answers[#answers + 1] = answer
 end
-return answers
+if #new > 0 then redis.call('RPUSH', KEYS[2], unpack(new)) end
+return table.concat(answers)
 """
+_NEW, _FULL = "+", "!"
 # KEYS: lane, flight, pending. Moves what there is room for; what has been finished meanwhile needs none.
 _TAKE_OFF = """
 local moved = {}
@@ -72,10 +83,9 @@ def flight(name: str) -> str:
     return f"wp:flight:{name}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Offer:
+class _Offer(NamedTuple):
     event: Event
-    answer: "asyncio.Future[int]"
+    answer: "asyncio.Future[str]"
 
 
 class Inbox:
@@ -101,30 +111,48 @@ class Inbox:
         Raises:
             FullError: so much waits that nothing more is taken.
             redis.RedisError, OSError: the store is away.
+            TimeoutError: it does not answer.
         """
         offer = _Offer(event, asyncio.get_running_loop().create_future())
         self._offers.append(offer)
         if self._storing is None or self._storing.done():
             self._storing = asyncio.create_task(self._store())
         answer = await offer.answer
-        if answer < 0:
+        if answer == _FULL:
             raise FullError(f"{MAX_PENDING:,} events wait already")
-        return answer > 0
+        return answer == _NEW
 
     async def _store(self) -> None:
+        # What comes in now is to be of the first batch; of the next is what comes in meanwhile.
+        await asyncio.sleep(0)
         while self._offers:
             offers, self._offers = self._offers[:BATCH], self._offers[BATCH:]
-            given = [part for offer in offers for part in (offer.event.delivery, encode(offer.event))]
+            given = [part for offer in offers for part in (offer.event.delivery, encode(offer.event).decode())]
+            self._patience(offers)
             try:
-                answers: list[Any] = await self._accept(keys=[PENDING, INBOX], args=[MAX_PENDING, *given])
+                answered: Any = await self._accept(keys=[PENDING, INBOX], args=[MAX_PENDING, _PACK.encode(given)])
             except BaseException as error:
                 for offer in offers:
                     _settle(offer.answer, error)
                 if isinstance(error, asyncio.CancelledError):
                     raise
                 continue
+            finally:
+                self._late.cancel()
+            answers = bytes(answered).decode()
+            _tell([offer.event for offer, answer in zip(offers, answers, strict=True) if answer == _NEW])
             for offer, answer in zip(offers, answers, strict=True):
-                _settle(offer.answer, int(answer))
+                _settle(offer.answer, answer)
+
+    def _patience(self, offers: list[_Offer]) -> None:
+        """Give the store its time, for what it was given and for what comes while it does not answer."""
+        self._late = asyncio.get_running_loop().call_later(STORE_TIMEOUT, self._give_up, offers)
+
+    def _give_up(self, offers: list[_Offer]) -> None:
+        offers, self._offers = offers + self._offers, []
+        for offer in offers:
+            _settle(offer.answer, TimeoutError())
+        self._patience([])
 
     async def arrived(self, wait: float) -> list[AnyEvent]:
         """Events that nobody has lined up yet. They are lost here if nobody does; `pending` still has them.
@@ -139,16 +167,19 @@ class Inbox:
         return await self.stored([first[1], *more])
 
     async def stored(self, deliveries: Iterable[bytes | str]) -> list[AnyEvent]:
-        """Pending events by their names; what has been finished meanwhile is left out."""
+        """Pending events by their names; what has been finished meanwhile is left out, and what a newer version stored."""
         names = list(deliveries)
         found = await self._redis.hmget(PENDING, names) if names else []
-        return [decode(event) for event in found if event is not None]
+        return [event for stored in found if stored is not None and (event := legible(stored)) is not None]
 
     async def line_up(self, events: Iterable[AnyEvent]) -> list[AnyEvent]:
         """Put events into their lanes. Returns those, of the same lanes, whose turn it is to become jobs."""
         lanes: dict[str, dict[str, float]] = {}
-        for event in events:
-            lanes.setdefault(event.lane, {})[event.delivery] = time.time()
+        coming = [*events]
+        # The store's clock: of machines that go late, all events would be before those of others.
+        seconds, micros = await self._redis.time() if coming else (0, 0)
+        for order, event in enumerate(coming):
+            lanes.setdefault(event.lane, {})[event.delivery] = seconds + (micros + order) / 1e6
         ready: list[AnyEvent] = []
         for name, waiting in lanes.items():
             await self._redis.zadd(lane(name), waiting, nx=True)
@@ -156,16 +187,25 @@ class Inbox:
         return ready
 
     async def take_off(self, name: str) -> list[AnyEvent]:
-        """The events of a lane whose turn it is."""
+        """The events of a lane whose turn it is. Those of a newer version wait for a process that knows them."""
         keys = [lane(name), flight(name), PENDING]
-        return await self.stored(await self._take_off(keys=keys, args=[MAX_IN_FLIGHT]))
+        events: list[AnyEvent] = []
+        while True:
+            most = MAX_SURVEYS_IN_FLIGHT if name.startswith(SURVEYS) else MAX_IN_FLIGHT
+            taken: list[bytes] = await self._take_off(keys=keys, args=[most])
+            more = await self.stored(taken)
+            events += more
+            if len(more) == len(taken):
+                return events
+            ours = {event.delivery for event in more}
+            await self._redis.srem(flight(name), *(one for one in taken if one.decode() not in ours))
 
     async def waits(self, event: Event) -> bool:
         """Whether an event is in its lane."""
         return await self._redis.zscore(lane(event.lane), event.delivery) is not None
 
 
-def _settle(answer: "asyncio.Future[int]", outcome: int | BaseException) -> None:
+def _settle(answer: "asyncio.Future[str]", outcome: str | BaseException) -> None:
     """Whoever asked may have gone."""
     if answer.done():
         return
@@ -175,6 +215,13 @@ def _settle(answer: "asyncio.Future[int]", outcome: int | BaseException) -> None
         answer.set_exception(outcome)
     else:
         answer.set_result(outcome)
+
+
+def _tell(events: list[Event]) -> None:
+    """One line for all that were stored together: to write a line costs more than to store an event."""
+    if events:
+        names, subjects = (" ".join(words) for words in ([e.delivery for e in events], [e.subject for e in events]))
+        log.info("accepted", delivery=names, subject=subjects)
 
 
 class Waiting(msgspec.Struct, frozen=True):

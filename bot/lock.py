@@ -10,9 +10,16 @@ from pathlib import Path
 POLL = 0.02
 
 
-def take(file: int) -> bool:
-    """Lock an open file, without waiting; it is ours until every copy of the descriptor is closed."""
+def take(file: int, *, shared: bool = False) -> bool:
+    """Lock an open file, without waiting; it is ours until every copy of the descriptor is closed.
+
+    Args:
+        file: its descriptor.
+        shared: others may share it, and nobody has it alone meanwhile. Windows has no such locks, and then it is nothing.
+    """
     if sys.platform == "win32":
+        if shared:
+            return True
         import msvcrt  # noqa: PLC0415 - there is none elsewhere
 
         try:
@@ -23,7 +30,7 @@ def take(file: int) -> bool:
     import fcntl  # noqa: PLC0415 - there is none on Windows, where `winparity diff` runs too
 
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

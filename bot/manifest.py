@@ -17,6 +17,8 @@ MAX_ADDRESS = 500
 LEVELS = ("read", "write", "admin")
 WEBHOOK = "/webhook"
 """The path at which our server takes deliveries."""
+CALLBACK = "/login/callback"
+"""The path to which GitHub sends people back who sign in."""
 
 
 @functools.cache
@@ -40,7 +42,15 @@ def manifest(webhook: str, redirect: str, org: str) -> dict[str, Any]:
     # Names are unique on all of GitHub, so an organisation's own is more likely to be free.
     name = f"{known['name']}-{org}"[:MAX_NAME].rstrip("-_") if org else known["name"]
     hook = {**known["hook_attributes"], "url": webhook}
-    return {**known, "name": name, "hook_attributes": hook, "redirect_url": redirect}
+    ours = public_url(webhook)
+    back = [f"{ours}{CALLBACK}"] if ours else []
+    return {**known, "name": name, "hook_attributes": hook, "redirect_url": redirect, "callback_urls": back}
+
+
+def public_url(webhook: str) -> str:
+    """Where people reach the server that has a webhook's address; empty where something else passes webhooks on."""
+    url = URL(webhook)
+    return str(url.origin()) if url.path == WEBHOOK else ""
 
 
 def webhook_url(text: str) -> str:

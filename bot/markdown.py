@@ -48,6 +48,19 @@ def code(text: str) -> str:
     return f"{fence}{space}{shown}{space}{fence}"
 
 
+def fenced(text: str, language: str = "") -> str:
+    """A text of unknown origin as a fenced code block: nothing in it is markup, a link or a mention.
+
+    Args:
+        text: lines; tabs stay as they are.
+        language: the word of ours behind the fence.
+    """
+    lines = [re.sub(f"(`{{{MAX_TICKS}}})`+", r"\1…", "\t".join(map(visible, s.split("\t")))) for s in text.split("\n")]
+    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return "\n".join([f"{fence}{language}", *lines, fence])
+
+
 def located(path: str, line: int) -> str:
     """A path, of which the end counts, and a line, as code."""
     shown = path if len(path) < MAX_NAME else f"…{path[20 - MAX_NAME :]}"

@@ -17,7 +17,7 @@ def analysis_json(analysis: Analysis) -> dict[str, Any]:
         "verdict": analysis.verdict,
         "complete": analysis.complete,
         "unreadable": _unreadable(analysis.unreadable),
-        "score": {"base": _score(analysis.base_score), "head": _score(analysis.head_score)},
+        "score": {"base": score_json(analysis.base_score), "head": score_json(analysis.head_score)},
         "findings": [_finding(finding) for finding in analysis.findings],
     }
 
@@ -27,11 +27,11 @@ def parity_json(parity: Parity) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "rev": parity.rev,
-        "score": _score(parity.score),
+        "score": score_json(parity.score),
         "packages": [
             {
                 "dir": package.dir,
-                "score": _score(package.score),
+                "score": score_json(package.score),
                 "symbols": [
                     {
                         "name": symbol.name,
@@ -69,7 +69,8 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _score(score: Score) -> dict[str, Any]:
+def score_json(score: Score) -> dict[str, Any]:
+    """A score, with its percent."""
     return {
         "implemented": score.implemented,
         "partial": score.partial,

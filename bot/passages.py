@@ -7,6 +7,7 @@ from urllib.parse import quote
 from analyzer import directives, suppress
 from analyzer.model import Analysis, Finding, Level, Place
 from analyzer.names import in_words_of, platform_name
+from bot.affected import reach_of
 from bot.docs import FIX, RULES_PAGE, SETTINGS_PAGE, WHY, in_short, rule_address
 from bot.ids import Repo
 from bot.markdown import Links, code, fragment, located, plain
@@ -177,7 +178,9 @@ def _verdict(analysis: Analysis) -> str:
     return "unchanged for users" if found.quiet else "unchanged" if analysis.complete else "nothing found"
 
 
-def listed(title: str, findings: Sequence[Finding], page: Page, most: int, *, advice: bool = False) -> list[str]:
+def listed(
+    title: str, findings: Sequence[Finding], page: Page, most: int, *, advice: bool = False, chains: bool = False
+) -> list[str]:
     """A title and findings below it; what is too much is counted.
 
     Args:
@@ -186,13 +189,16 @@ def listed(title: str, findings: Sequence[Finding], page: Page, most: int, *, ad
         page: what it is part of.
         most: so many of the findings.
         advice: say of the first finding of each rule why it matters and how to fix it.
+        chains: show how the nearest thing that users ask for comes to it.
     """
     if not findings:
         return []
     told = set[str]()
     items = []
     for finding in findings[:most]:
-        lines = [_what(finding), " · ".join(_evidence(finding, page))]
+        lines = [_what(finding), *_affects(finding), " · ".join(_evidence(finding, page))]
+        if chains:
+            lines += _chain(finding, page)
         if advice and finding.rule not in told:
             lines.append(_advice(finding, page))
         told.add(finding.rule)
@@ -208,6 +214,24 @@ def _what(finding: Finding) -> str:
     rest = finding.message.removeprefix(finding.symbol or "")
     subject = code(finding.symbol) if finding.symbol and rest != finding.message else ""
     return f"{subject} {plain(rest)}".strip()
+
+
+def _affects(finding: Finding) -> Iterable[str]:
+    """What users ask for that comes to it, by the names that they know."""
+    reach = reach_of(finding)
+    if reach is not None:
+        yield f"{reach.words} {', '.join(map(code, reach.names))}{reach.rest}."
+
+
+def _chain(finding: Finding, page: Page) -> Iterable[str]:
+    """How the nearest entry comes to it, function by function."""
+    if finding.chains and len(finding.chains[0].links) > 1:
+        links = finding.chains[0].links
+        steps = (
+            page.link(code(link.function.rpartition(":")[2]), finding.chains_at, link.call or link.place)
+            for link in links
+        )
+        yield "By way of " + " → ".join(steps)
 
 
 def _evidence(finding: Finding, page: Page) -> Iterable[str]:

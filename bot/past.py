@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import pygit2
 
+from bot import git
+from bot.git import SourceError
 from bot.ids import Sha
-from bot.source import _FILES, MAX_FILE_BYTES, LocalRepository, SourceError, _git, _go_entries, _name, _words
+from bot.source import _FILES, MAX_FILE_BYTES, LocalRepository, _go_entries, _name
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,9 @@ class Past(LocalRepository):
         """
         where = "" if folder == "." else _GLOB.sub(r"\\\g<0>", folder) + "/"
         fields = "--format=%H%x00%P%x00%aI%x00%an%x00%s"
-        done = _git(self.path, "log", "--first-parent", fields, rev, "--", f":(top,glob){where}*.go")
+        done = git.run(self.path, "log", "--first-parent", fields, rev, "--", f":(top,glob){where}*.go")
         if done.returncode:
-            raise SourceError(f"git log failed in {self.path}: {_words(done.stderr)[-500:]}")
+            raise SourceError(f"git log failed in {self.path}: {git.words(done.stderr)[-500:]}")
         found = []
         for line in done.stdout.decode(errors="replace").split("\n"):
             if line:
@@ -76,7 +78,7 @@ class Past(LocalRepository):
         if change.parent is None:
             return ""
         options = ("-r", "-M", "-z", "--diff-filter=R", "--name-status")
-        done = _git(self.path, "diff-tree", *options, change.parent, change.commit)
+        done = git.run(self.path, "diff-tree", *options, change.parent, change.commit)
         words = done.stdout.decode(errors="backslashreplace").split("\0")
         pairs = {new: old for old, new in zip(words[1::3], words[2::3], strict=False)}
         return pairs.get(path, "")

@@ -17,9 +17,10 @@ import msgspec
 from bot.config import Access, Secret, Settings
 from bot.github import TIMEOUT, BusyError, GitHub, Installation, RefusedError
 from bot.ids import Repo, Sha
+from bot.mirrors import Mirror
 from bot.org_config import org_config
 from bot.repo_config import MAX_BYTES, PATH, RepoConfig, read
-from bot.source import LocalRepository, Mirror
+from bot.source import LocalRepository
 
 _SHORT = re.compile(r"([^/\s]+/[^/\s#]+)#([1-9][0-9]{0,9})")
 _PATH = re.compile(r"/([^/]+/[^/]+)/pull/([1-9][0-9]{0,9})(?:/.*)?")

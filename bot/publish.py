@@ -7,12 +7,16 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
-from bot.check import CHECK_NAME, Annotation, Check
+from bot import metrics
+from bot.check import CHECK_NAME, Check
 from bot.comment import MARKER, leading_to
 from bot.github import MAX_ANNOTATIONS, Comment, Installation
 from bot.ids import Sha
 from bot.owners import Owners, kept
 from bot.report import Report
+
+PARTIAL = "+partial"
+"""How the external id of a check run ends that lacks some of its annotations still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class Published:
     """What was done."""
 
     comment: Literal["created", "edited", "unchanged", "none"]
-    check: Literal["created", "unchanged"]
+    check: Literal["created", "finished", "unchanged"]
 
 
 async def publish(
@@ -62,8 +66,9 @@ async def publish(
     Returns:
         What was done; a second call with the same report does nothing.
     """
-    check, address = await _check(github, about, report.check, may_write)
-    comment = await _comment(github, number, _leading_to(report, address), may_write, owners)
+    with metrics.stage("publish"):
+        check, address = await _check(github, about, report.check, may_write)
+        comment = await _comment(github, number, _leading_to(report, address), may_write, owners)
     return Published(comment, check)
 
 
@@ -75,24 +80,29 @@ def _leading_to(report: Report, address: str) -> Report:
 
 async def _check(
     github: Installation, about: About, check: Check, may_write: Callable[[], Awaitable[None]]
-) -> tuple[Literal["created", "unchanged"], str]:
+) -> tuple[Literal["created", "finished", "unchanged"], str]:
     """What was done, and the run's address, or "". A run says by its external id what it shows.
 
-    Another content is another run: GitHub shows the newest of a name. One that is not completed lost its maker between
-    two batches of annotations, so it does not count.
+    Another content is another run: GitHub shows the newest of a name. All of it is completed and concluded at once, but
+    for annotations, of which GitHub takes so many in a request. One that lacks some says so, too: if its maker was killed,
+    the next who comes adds them.
     """
     shown = f"{about.name}:{digest(check)}"
     wanted = f"{shown}:{about.again}" if about.again else shown
     runs = await github.check_runs(about.head, CHECK_NAME) if about.known else []
     newest = max(runs, key=lambda run: run.id, default=None)
-    if newest is not None and newest.status == "completed" and _says(newest.external_id or "", wanted):
-        return "unchanged", newest.html_url or ""
-    first, *rest = _batches(check.annotations)
+    known = "" if newest is None or newest.external_id is None else newest.external_id.removesuffix(PARTIAL)
+    if newest is not None and _says(known, wanted):
+        if newest.status == "completed" and newest.external_id == known:
+            return "unchanged", newest.html_url or ""
+        made = newest.output.annotations_count
+        await _add(github, newest.id, known, check, start=made, may_write=may_write)
+        return "finished", newest.html_url or ""
+    first, more = check.annotations[:MAX_ANNOTATIONS], len(check.annotations) > MAX_ANNOTATIONS
     await may_write()
-    run = await github.create_check_run(about.head, CHECK_NAME, wanted, check, first, completed=not rest)
-    for number, batch in enumerate(rest, 1):
-        await may_write()
-        await github.add_annotations(run.id, check, batch, completed=number == len(rest))
+    run = await github.create_check_run(about.head, CHECK_NAME, wanted + PARTIAL * more, check, first)
+    if more:
+        await _add(github, run.id, wanted, check, start=len(first), may_write=may_write)
     return "created", run.html_url or ""
 
 
@@ -101,10 +111,16 @@ def _says(external_id: str, wanted: str) -> bool:
     return external_id == wanted or external_id.startswith(f"{wanted}:")
 
 
-def _batches(annotations: tuple[Annotation, ...]) -> list[tuple[Annotation, ...]]:
-    """As many at a time as GitHub takes; an empty batch for none, because the run is to be created all the same."""
-    starts = range(0, max(1, len(annotations)), MAX_ANNOTATIONS)
-    return [annotations[start : start + MAX_ANNOTATIONS] for start in starts]
+async def _add(
+    github: Installation, run: int, name: str, check: Check, *, start: int, may_write: Callable[[], Awaitable[None]]
+) -> None:
+    """Add the annotations that a run lacks, from one on. With the last of them it gets the name of a whole one."""
+    rest = check.annotations[start:]
+    starts = range(0, max(1, len(rest)), MAX_ANNOTATIONS)
+    for at in starts:
+        await may_write()
+        batch = rest[at : at + MAX_ANNOTATIONS]
+        await github.add_annotations(run, name + PARTIAL * (at != starts[-1]), check, batch)
 
 
 def digest(check: Check) -> str:

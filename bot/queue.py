@@ -20,36 +20,39 @@ the one before it (`bot.regressions`).
 """
 
 import asyncio
+import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import msgspec
-from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError
 from saq import Job
-from saq.queue.redis import RedisQueue
 
-from bot.events import AlertEvent, AnyEvent, GroupEvent, PullEvent, PushEvent, decode, encode
+from bot import store
+from bot.engine import BEAT_EVERY, Engine
+from bot.events import AlertEvent, AnyEvent, GroupEvent, PullEvent, PushEvent, decode, encode, legible
+from bot.hold import Hold, take
 from bot.ids import Login, Repo
-from bot.inbox import PENDING, Inbox, Waiting, flight
+from bot.inbox import PENDING, Inbox, Waiting, flight, lane
 from bot.talk import Talk, decode_talk, encode_talk
 
 QUEUE = "winparity"
 TRIES = "wp:tries"
+WAITING = "wp:waiting"
 BURIED = "wp:buried"
+# Of the sweep: whose turn it is and when the next is, how far it has come, and what it is after.
+SWEEP_TURN = "wp:sweep:turn"
+SWEPT = "wp:sweep:until"
+MISSED = "wp:sweep:missed"
 # The engine's own list of jobs that wait or run.
 _INCOMPLETE = f"saq:{QUEUE}:incomplete"
 
-# Seconds. A killed worker is noticed after HEARTBEAT, and its job runs again at the next SWEEP.
-HEARTBEAT = 8
-BEAT_EVERY = 2.0
-SWEEP = 2
-# A lock outlives its holder by this much at most, in milliseconds; a holder renews it with each beat.
-LOCK_TTL_MS = 20_000
+# Seconds after which a job looks again whether another run of itself has ended.
+LOOK_AGAIN = 2.0
 # Redis waits without end for 0 seconds, so one look waits this long.
 _SHORTEST_WAIT = 0.01
 # How often a job is tried before it is buried, and its longest time in seconds: a cold clone of a huge repository over a
@@ -64,9 +67,14 @@ MAX_RETRY_DELAY = 60.0
 # A receiver of alerts may be down for longer: the delays double up to this many seconds, which is some two hours in all.
 ALERT_TRIES = 15
 MAX_ALERT_DELAY = 1800.0
+# Where the last look for what is in no queue ended.
+RESCUED = f"saq:{QUEUE}:rescued"
 # Pushes that are remembered of a branch, and keys that are looked at in one step.
 HISTORY_KEPT = 100
 SCAN = 500
+# The same where all keys are walked through, of which there are ten million for 100,000 repositories.
+SCAN_ALL = 5_000
+_OF_REPO = re.compile(rb"wp:on:([^#^@*]+)[#^@*]")
 # GitHub redelivers for three days (docs: "Redelivering webhooks").
 DELIVERY_TTL = 3 * 24 * 3600
 # What a quiet pull request leaves behind goes after this many seconds. The count outlives what it is compared with:
@@ -87,26 +95,27 @@ TALK_TTL = 365 * 24 * 3600
 HOUR = 3600
 MAX_TOLD_BY_ONE, MAX_TOLD = 10, 30
 
-# A lock's value is its owner and then its run, which has a fixed length.
-RUN_BYTES = 8
-_TAKE = f"""
-local held = redis.call('GET', KEYS[1])
-if held and string.sub(held, 1, -{2 * RUN_BYTES + 1}) ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1] .. ARGV[2], 'PX', ARGV[3])
-return 1
-"""
-_KEEP = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
 # A count that a running job compares with must not begin anew under it, and its lock is its own.
 _FORGET = """
 if KEYS[1] == KEYS[2] then return 0 end
 if string.sub(KEYS[1], -6) == ':asked' and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
 return redis.call('DEL', KEYS[1])
 """
-_DROP = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
-
-
-class SupersededError(Exception):
-    """A newer push, or another worker, has taken over; nothing more may be written."""
+# KEYS: flight, lane, the engine's incomplete jobs. ARGV: names, each with its job's id. Answers 1 for one that has been
+# lined up and is no job, 2 for one that has not been lined up, 0 for all others.
+_LOST = """
+local answers = {}
+for i = 1, #ARGV, 2 do
+  local answer = 0
+  if redis.call('SISMEMBER', KEYS[1], ARGV[i]) == 1 then
+    if not redis.call('ZSCORE', KEYS[3], ARGV[i + 1]) then answer = 1 end
+  elseif not redis.call('ZSCORE', KEYS[2], ARGV[i]) then
+    answer = 2
+  end
+  answers[#answers + 1] = answer
+end
+return answers
+"""
 
 
 def most_tries(event: AnyEvent) -> int:
@@ -163,6 +172,12 @@ def _one_more(event: AnyEvent) -> AnyEvent:
             return msgspec.structs.replace(event, delivery=delivery)
 
 
+class _Sender(msgspec.Struct):
+    """What is known of an event that is not."""
+
+    installation: int
+
+
 class Grave(msgspec.Struct, frozen=True):
     """An event that was given up.
 
@@ -177,50 +192,18 @@ class Grave(msgspec.Struct, frozen=True):
     event: str
 
 
-class Hold:
-    """One subject's lock, held by one run of one job.
-
-    Attributes:
-        asked: the number of the last event that this run answers.
-        again: the number of the last event that asks for a new check run and is not answered yet; 0 when none does.
-    """
-
-    def __init__(self, redis: Redis, subject: str, value: str, asked: int, again: int = 0) -> None:
-        self._redis = redis
-        self._key = _key(subject, "lock")
-        self._value = value
-        self.asked = asked
-        self.again = again
-
-    async def check(self) -> None:
-        """Make sure that the lock is still ours.
-
-        Raises:
-            SupersededError: it is not.
-        """
-        if not await self.renew():
-            raise SupersededError("another worker has taken over")
-
-    async def renew(self) -> bool:
-        """Keep the lock; False when it is lost."""
-        return bool(await self._redis.eval(_KEEP, 1, self._key, self._value, LOCK_TTL_MS))
-
-    async def drop(self) -> None:
-        """Let go, if it is still ours."""
-        await self._redis.eval(_DROP, 1, self._key, self._value)
-
-
 class Jobs:
     """The queue and what is known of each subject.
 
     Args:
-        url: a Redis URL; ``unix://`` for a socket.
+        url: in a form of `bot.store`.
     """
 
     def __init__(self, url: str) -> None:
-        self.redis: Redis = Redis.from_url(url, health_check_interval=30)
-        self.queue = RedisQueue(self.redis, name=QUEUE)
+        self.redis = store.connect(url)
+        self.queue = Engine(self.redis, QUEUE)
         self._inbox = Inbox(self.redis)
+        self._lost = self.redis.register_script(_LOST)
 
     async def close(self) -> None:
         """Close all connections. A store that is away does not keep us."""
@@ -263,7 +246,6 @@ class Jobs:
             retry_delay=RETRY_DELAY,
             retry_backoff=MAX_ALERT_DELAY if isinstance(event, AlertEvent) else MAX_RETRY_DELAY,
             timeout=JOB_TIMEOUT,
-            heartbeat=HEARTBEAT,
         )
         return await self.queue.enqueue(job) is not None
 
@@ -290,6 +272,15 @@ class Jobs:
         """What ended the job was not its own fault: its tries begin anew."""
         await self.redis.hdel(TRIES, event.delivery)
 
+    async def waited(self, event: AnyEvent) -> float:
+        """For how many seconds an event's job has had to come back later."""
+        now = time.time()
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.hsetnx(WAITING, event.delivery, now)
+            pipe.hget(WAITING, event.delivery)
+            _, since = await pipe.execute()
+        return now - float(since)
+
     async def finished(self, event: AnyEvent) -> None:
         """Strike an event off. The same delivery never runs again."""
         async with self.redis.pipeline(transaction=True) as pipe:
@@ -300,6 +291,7 @@ class Jobs:
         """Nobody works on an event any more, and what else is to be done goes with that: the next of its lane has a turn."""
         pipe.hdel(PENDING, event.delivery)
         pipe.hdel(TRIES, event.delivery)
+        pipe.hdel(WAITING, event.delivery)
         pipe.srem(flight(event.lane), event.delivery)
         await pipe.execute()
         for waiting in await self._inbox.take_off(event.lane):
@@ -316,6 +308,8 @@ class Jobs:
             await self._strike_off(event, pipe)
         graves = await self.buried()
         if oldest := [delivery for delivery, _ in graves[: max(0, len(graves) - MAX_BURIED)]]:
+            for delivery in oldest:
+                await self._forget_delivery(delivery)
             await self.redis.hdel(BURIED, *oldest)
 
     async def buried(self) -> list[tuple[str, Grave]]:
@@ -331,25 +325,75 @@ class Jobs:
             return False
         if retry:
             await self.submit(decode(msgspec.json.decode(stored, type=Grave).event))
+        else:
+            await self._forget_delivery(delivery)
         return bool(await self.redis.hdel(BURIED, delivery))
+
+    async def _forget_delivery(self, delivery: str) -> None:
+        """Nobody wants it any more: the sweep must not take it for one that was lost."""
+        await self.redis.set(_delivery_key(delivery), 1, ex=DELIVERY_TTL)
+
+    async def leave(self, delivery: str, stored: str) -> None:
+        """Leave an event of a newer version to a process of that version. It waits meanwhile, and keeps no other waiting."""
+        with suppress(msgspec.DecodeError):
+            sender = msgspec.json.decode(stored, type=_Sender)
+            await self.redis.srem(flight(str(sender.installation)), delivery)
 
     async def is_finished(self, delivery: str) -> bool:
         """Whether a delivery went well."""
         return bool(await self.redis.exists(_delivery_key(delivery)))
 
-    async def rescue(self) -> int:
+    async def known(self, deliveries: Iterable[str]) -> set[str]:
+        """Those that are stored, whatever became of them: what is not has never come, or was lost with the store."""
+        known = set()
+        for name in deliveries:
+            async with self.redis.pipeline(transaction=True) as pipe:
+                pipe.exists(_delivery_key(name))
+                pipe.hexists(PENDING, name)
+                pipe.hexists(BURIED, name)
+                if any(await pipe.execute()):
+                    known.add(name)
+        return known
+
+    async def turn(self, what: str, seconds: float) -> bool:
+        """Whether it is this process that does, this time, what one of many does in so many seconds."""
+        return bool(await self.redis.set(f"saq:{QUEUE}:turn:{what}", 1, nx=True, px=int(seconds * 1000)))
+
+    async def rescue(self, most: int | None = None) -> int:
         """Put back what was accepted and is in no queue: who was to line it up, or its sweeper, was killed halfway.
+
+        Args:
+            most: events that are looked at, about; the next call goes on from there. None looks at all of them.
 
         Returns:
             How many became jobs.
         """
+        cursor, seen, count = int(await self.redis.get(RESCUED) or 0) if most else 0, 0, 0
+        while True:
+            found: Any = await self.redis.hscan(PENDING, cursor, count=SCAN)
+            cursor, some = found
+            seen += len(some)
+            count += await self._rescue([event for stored in some.values() if (event := legible(stored)) is not None])
+            if not cursor or (most is not None and seen >= most):
+                break
+        if most:
+            await self.redis.set(RESCUED, cursor)
+        return count
+
+    async def _rescue(self, events: Iterable[AnyEvent]) -> int:
+        lanes: dict[str, list[AnyEvent]] = {}
+        for event in events:
+            lanes.setdefault(event.lane, []).append(event)
         count = 0
-        for stored in await self.redis.hvals(PENDING):
-            event = decode(stored)
-            if await self.redis.sismember(flight(event.lane), event.delivery):
+        for name, lined in lanes.items():
+            keys = [flight(name), lane(name), _INCOMPLETE]
+            asked = [part for event in lined for part in (event.delivery, self.queue.job_id(event.delivery))]
+            answers: list[int] = await self._lost(keys=keys, args=asked)
+            jobless = [event for event, answer in zip(lined, answers, strict=True) if answer == 1]
+            strays = [event for event, answer in zip(lined, answers, strict=True) if answer == 2]
+            # A lane may have room, too: who took the one before off it was killed before it took the next.
+            for event in [*jobless, *await self._inbox.line_up(strays), *await self._inbox.take_off(name)]:
                 count += await self._enqueue(event)
-            else:
-                count += sum([await self._enqueue(ready) for ready in await self._inbox.line_up([event])])
         return count
 
     async def waiting(self) -> Waiting:
@@ -370,39 +414,47 @@ class Jobs:
 
         The job of a later event may have ended because this one held the lock; a killed worker then leaves it to us.
         """
-        done = await self._number(event, "done")
-        return done > 0 and done >= max(asked, await self._number(event, "asked"))
+        done, newest = await self._numbers(event, "done", "asked")
+        return done > 0 and done >= max(asked, newest)
 
     async def note_answered(self, event: AnyEvent, hold: Hold) -> None:
         """Note that what is published answers all events up to the number that the hold began with."""
         await self.redis.set(_key(event.subject, "done"), hold.asked, ex=DONE_TTL)
 
     @asynccontextmanager
+    async def alive(self, job: Job) -> AsyncIterator[None]:
+        """Let the others know that a job is being worked on, while this lasts."""
+        await self.queue.beat(job)
+        async with self._beating(lambda: self.queue.beat(job)):
+            yield
+
+    @asynccontextmanager
     async def hold(self, event: AnyEvent, job: Job) -> AsyncIterator[Hold | None]:
         """Work on a subject alone.
 
         Yields:
-            The hold, renewed while it lasts together with the job's heartbeat; None when another job has it.
+            The hold, renewed while it lasts together with the job's beat; None when another job has it.
+
+        Raises:
+            TakenError: another run of this job has it, which may be alive or not.
         """
-        owner, run = f"{job.key}:", secrets.token_hex(RUN_BYTES)
-        if not await self.redis.eval(_TAKE, 1, _key(event.subject, "lock"), owner, run, LOCK_TTL_MS):
+        lock = _key(event.subject, "lock")
+        holder = await take(self.redis, lock, job)
+        if holder is None:
             yield None
             return
         # A pause that was asked for before says nothing of a failure now.
         job.retry_delay, job.retry_backoff = RETRY_DELAY, MAX_RETRY_DELAY
-        asked, again, done = [await self._number(event, what) for what in ("asked", "again", "done")]
-        hold = Hold(self.redis, event.subject, owner + run, asked, again if again > done else 0)
-        over = asyncio.Event()
-        beat = asyncio.create_task(self._beat(hold, job, over))
-        try:
-            yield hold
-        finally:
-            # Not cancelled: redis-py may swallow a cancellation, and a command that was cut off may arrive late.
-            over.set()
-            await beat
-            await hold.drop()
-            if await self._number(event, "asked") > hold.asked:
-                await self.submit(_one_more(event))
+        asked, again, done = await self._numbers(event, "asked", "again", "done")
+        alone = done == asked - 1 and (job.kwargs or {}).get("asked") == asked
+        hold = Hold(self.redis, lock, holder, asked, again if again > done else 0, job.id, alone=alone)
+        async with self._beating(hold.renew):
+            try:
+                yield hold
+            finally:
+                kept = await hold.drop()
+                if not kept or (await self._numbers(event, "asked"))[0] > hold.asked:
+                    await self.submit(_one_more(event))
 
     async def branch(self, event: PushEvent) -> tuple[bytes | None, dict[str, str]]:
         """What is stored of a branch, and the pushes to it that are not looked at yet: from each tip to the one before."""
@@ -413,25 +465,30 @@ class Jobs:
         return state, {after.decode(): before.decode() for after, before in pushes.items()}
 
     async def save_branch(
-        self, event: PushEvent, state: bytes, pushes: Iterable[str] = (), entry: bytes | None = None
+        self, event: PushEvent, hold: Hold, state: bytes, pushes: Iterable[str] = (), entry: bytes | None = None
     ) -> None:
-        """Store what is known of a branch. It stays: a release branch may be quiet for years.
+        """Store what is known of a branch, if it is still held. It stays: a release branch may be quiet for years.
 
         Args:
             event: of the branch.
+            hold: of the branch.
             state: what is known of it.
             pushes: those that were looked at.
             entry: one more of its history, of which the last `HISTORY_KEPT` stay.
         """
         history = _key(event.subject, "history")
-        async with self.redis.pipeline(transaction=True) as pipe:
+
+        async def store_if_held(pipe: Pipeline) -> None:
+            await hold.still(pipe)
+            pipe.multi()  # type: ignore[no-untyped-call]
             pipe.set(_key(event.subject, "state"), state)
             if seen := [*pushes]:
                 pipe.hdel(_key(event.subject, "pushes"), *seen)
             if entry is not None:
                 pipe.lpush(history, entry)
                 pipe.ltrim(history, 0, HISTORY_KEPT - 1)
-            await pipe.execute()
+
+        await self.redis.transaction(store_if_held, hold.key)
 
     async def history(self, repo: Repo, branch: str) -> list[bytes]:
         """What the pushes to a branch brought, newest first, as `bot.regressions.Entry` encodes it."""
@@ -442,20 +499,26 @@ class Jobs:
         """Drop all of a branch that is gone but its history."""
         await self.redis.delete(_key(event.subject, "state"), _key(event.subject, "pushes"))
 
-    async def forget(self, repo: Repo) -> int:
-        """Drop all that is known of a repository's pull requests, merge groups and branches. Returns how many keys.
+    async def forget(self, repos: Collection[Repo]) -> int:
+        """Drop all that is known of repositories' pull requests, merge groups and branches. Returns how many keys.
 
-        What a job that runs now still counts with stays, and goes by itself: see `ASKED_TTL`.
+        What a job that runs now still counts with stays, and goes by itself: see `ASKED_TTL`. The store is walked through
+        once for each owner, and not for each repository: an organisation may leave with thousands.
         """
-        count = 0
-        for kind in "#^@":
-            async for key in self.redis.scan_iter(match=f"wp:on:{repo}{kind}*", count=SCAN):
-                subject = bytes(key).rpartition(b":")[0]
-                count += int(await self.redis.eval(_FORGET, 2, key, subject + b":lock"))
-        return count + int(await self.redis.delete(f"{SHADOW}{repo}", in_shadow_key(repo)))
+        count, wanted = 0, {repo.encode() for repo in repos}
+        for owner in {repo.partition("/")[0] for repo in repos}:
+            async for name in self.redis.scan_iter(match=f"wp:on:{owner}/*", count=SCAN_ALL):
+                key = bytes(name)
+                known = _OF_REPO.match(key)
+                if known is not None and known[1] in wanted:
+                    subject = key.rpartition(b":")[0]
+                    count += int(await self.redis.eval(_FORGET, 2, key, subject + b":lock"))
+        for repo in repos:
+            count += int(await self.redis.delete(f"{SHADOW}{repo}", in_shadow_key(repo)))
+        return count
 
-    async def _number(self, event: AnyEvent, what: str) -> int:
-        return int(await self.redis.get(_key(event.subject, what)) or 0)
+    async def _numbers(self, event: AnyEvent, *what: str) -> list[int]:
+        return [int(number or 0) for number in await self.redis.mget([_key(event.subject, name) for name in what])]
 
     async def first_time(self, event: AnyEvent, head: str) -> bool:
         """Whether no check run of ours can be on a head yet. From now on one can."""
@@ -499,16 +562,28 @@ class Jobs:
                 return False
         return True
 
-    @staticmethod
-    async def _beat(hold: Hold, job: Job, over: asyncio.Event) -> None:
-        while not over.is_set():
-            # A store that is away for a moment ends no job; one that is away for long costs the lock, as it should.
-            with suppress(RedisError, OSError):
-                await hold.renew()
-                await job.update()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(BEAT_EVERY):
-                    await over.wait()
+    @asynccontextmanager
+    async def _beating(self, beat: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
+        """Go on beating while this lasts."""
+        over = asyncio.Event()
+
+        async def go_on() -> None:
+            while True:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(BEAT_EVERY):
+                        await over.wait()
+                        return
+                # A store that is away for a moment ends no job; one that is away for long costs the lock, as it should.
+                with suppress(RedisError, OSError):
+                    await beat()
+
+        beating = asyncio.create_task(go_on())
+        try:
+            yield
+        finally:
+            # Not cancelled: redis-py may swallow a cancellation, and a command that was cut off may arrive late.
+            over.set()
+            await beating
 
 
 def later(job: Job, until: float) -> None:

@@ -1,19 +1,23 @@
 """The app itself, as GitHub has it: registered from a manifest, and looked at by `winparity doctor`."""
 
+import asyncio
 import datetime as dt
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from bot.config import Secret
-from bot.github import PER_PAGE, Api, GitHub, RefusedError, translated
+from bot.github import PER_PAGE, READ_RETRIES, Api, BusyError, GitHub, RefusedError, translated
 
 _T = TypeVar("_T")
 
+_DELIVERIES = f"/app/hook/deliveries?per_page={PER_PAGE}"
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
 
@@ -40,6 +44,7 @@ class App(msgspec.Struct, frozen=True):
     events: list[str]
     owner: Account | None = None
     slug: str = ""
+    client_id: str = ""
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -68,6 +73,8 @@ class Delivery(msgspec.Struct, frozen=True):
     status: str
     status_code: int
     event: str
+    id: int = 0
+    action: str | None = None
 
 
 class _Conversion(msgspec.Struct):
@@ -76,17 +83,21 @@ class _Conversion(msgspec.Struct):
     pem: str
     name: str
     webhook_secret: str | None = None
+    client_id: str = ""
+    client_secret: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A new app and its credentials, which GitHub hands out only once."""
+    """A new app and its credentials, which GitHub hands out only once. Without a client secret nobody signs in."""
 
     app_id: int
     name: str
     html_url: str
     private_key: Secret
     webhook_secret: Secret
+    client_id: str
+    client_secret: Secret
 
     @property
     def install_url(self) -> str:
@@ -119,7 +130,15 @@ async def register(session: aiohttp.ClientSession, api_url: str, code: str) -> R
         raise RefusedError(f"{what}: GitHub made no webhook secret", 201)
     if not made.html_url.startswith(("https://", "http://")):
         raise RefusedError(f"{what}: GitHub gave no address of the app", 201)
-    return Registration(made.id, made.name, made.html_url, Secret(made.pem), Secret(made.webhook_secret))
+    return Registration(
+        made.id,
+        made.name,
+        made.html_url,
+        Secret(made.pem),
+        Secret(made.webhook_secret),
+        made.client_id,
+        Secret(made.client_secret or ""),
+    )
 
 
 class Registered:
@@ -141,9 +160,11 @@ class Registered:
 
     async def installations(self) -> list[Grant]:
         """Where it is installed, from all pages."""
-        async with translated("GET /app/installations"):
-            pages = self._api.getiter(f"/app/installations?per_page={PER_PAGE}", jwt=self._github.app_jwt())
-            return msgspec.convert([item async for item in pages], list[Grant])
+        found, following = await self._page(f"/app/installations?per_page={PER_PAGE}", Grant)
+        while following:
+            more, following = await self._page(following, Grant)
+            found += more
+        return found
 
     async def hook(self) -> Hook:
         """How its webhook is set."""
@@ -151,7 +172,23 @@ class Registered:
 
     async def deliveries(self) -> list[Delivery]:
         """The last deliveries, newest first: at most a hundred, at most three days old."""
-        return await self._get(f"/app/hook/deliveries?per_page={PER_PAGE}", list[Delivery])
+        return await self._get(_DELIVERIES, list[Delivery])
+
+    async def deliveries_since(self, since: dt.datetime) -> AsyncIterator[Delivery]:
+        """All deliveries since a time, newest first, as far as GitHub has kept them."""
+        following: str | None = _DELIVERIES
+        while following:
+            page, following = await self._page(following, Delivery)
+            for delivery in page:
+                if delivery.delivered_at < since:
+                    return
+                yield delivery
+
+    async def redeliver(self, delivery: int) -> None:
+        """Ask GitHub to deliver again. It is done when GitHub gets to it."""
+        what = f"POST /app/hook/deliveries/{delivery}/attempts"
+        async with translated(what):
+            await self._api.post(what.removeprefix("POST "), data=b"", jwt=self._github.app_jwt())
 
     def clock_skew(self, now: dt.datetime) -> float | None:
         """By how many seconds our clock is ahead of GitHub's at its last answer; None when it told no time."""
@@ -164,3 +201,19 @@ class Registered:
     async def _get(self, url: str, kind: type[_T]) -> _T:
         async with translated(f"GET {url.partition('?')[0]}"):
             return msgspec.convert(await self._api.getitem(url, jwt=self._github.app_jwt()), kind)
+
+    async def _page(self, url: str, kind: type[_T]) -> tuple[list[_T], str | None]:
+        """One page of a list and the address of the next, asked for again where GitHub broke: a list may have many."""
+        for wait in READ_RETRIES:
+            try:
+                return await self._page_once(url, kind)
+            except BusyError as error:
+                if error.limited:
+                    raise
+                await asyncio.sleep(wait)
+        return await self._page_once(url, kind)
+
+    async def _page_once(self, url: str, kind: type[_T]) -> tuple[list[_T], str | None]:
+        async with translated(f"GET {URL(url).path}"):
+            items, following = await self._api.page(url, jwt=self._github.app_jwt())
+        return msgspec.convert(items, list[kind]), following  # type: ignore[valid-type] # given at run time

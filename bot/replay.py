@@ -5,7 +5,7 @@ import secrets
 import tempfile
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from saq import Job
 
 from bot.analysis import Analyst
 from bot.config import MAX_BODY_BYTES, Settings
+from bot.dashboard.surveyor import Surveyor
 from bot.events import AnyEvent, encode
 from bot.github import TIMEOUT, BusyError, GitHub, Write
 from bot.line import Line
@@ -38,6 +39,10 @@ _SHAPES: dict[str, tuple[set[str], set[str]]] = {
     "pull_request": ({"pull_request", "number"}, {"review", "comment", "thread"}),
     "push": ({"ref", "before", "after", "commits"}, set()),
 }
+# An event of a repository as a whole holds what all of them hold, and nothing else.
+_COMMON = {"action", "repository", "sender", "installation", "organization", "enterprise", "changes"}
+_OF_REPOSITORY = {"archived", "created", "deleted", "edited", "privatized", "publicized", "renamed", "transferred"}
+_OF_REPOSITORY |= {"unarchived"}
 
 
 class ReplayError(Exception):
@@ -115,6 +120,8 @@ def guess(payload: dict[str, Any]) -> str:
     """
     held = payload.keys()
     found = [name for name, (has, lacks) in _SHAPES.items() if has <= held and not lacks & held]
+    if "repository" in held and held <= _COMMON and payload.get("action") in _OF_REPOSITORY:
+        found.append("repository")
     if len(found) != 1:
         raise ReplayError(f"the payload does not tell its event; name it with --event, one of {', '.join(HANDLED)}")
     return found[0]
@@ -142,13 +149,6 @@ class _Jobs(Jobs):
     async def submit(self, event: AnyEvent) -> bool:
         self.to_run.append(event)
         return True
-
-
-class _Job(Job):
-    """A job that no queue knows of, so there is nobody to be told that it still runs."""
-
-    async def update(self, **_: Any) -> None:
-        pass
 
 
 async def replay(settings: Settings, found: Delivery, console: Console, *, dry_run: bool) -> None:
@@ -197,7 +197,10 @@ async def _line(settings: Settings, event: AnyEvent, held: list[Write] | None) -
         analyst = Analyst(settings)
         stack.callback(analyst.close)
         github = GitHub(session, settings, held)
-        yield Line(settings, jobs, github, analyst, OrgConfigs(github))
+        surveyor = Surveyor(settings)
+        stack.callback(surveyor.close)
+        # What the dashboard is told of is no part of a delivery, and reads all of a repository.
+        yield Line(replace(settings, dashboard="off"), jobs, github, analyst, OrgConfigs(github), surveyor)
 
 
 async def _copy(real: str, url: str, event: AnyEvent) -> None:
@@ -219,13 +222,15 @@ async def _run(line: Line, console: Console) -> None:
     while jobs.to_run:
         event = jobs.to_run.pop(0)
         asked = await jobs.count(event)
-        job = _Job("work", key=event.delivery, retries=1, attempts=1)
+        job = Job("work", queue=jobs.queue, key=event.delivery, retries=1, attempts=1)
         try:
             done = await work({"line": line, "job": job}, event=encode(event).decode(), asked=asked)
         except BusyError as busy:
             raise ReplayError(f"GitHub cannot be asked now: {busy}") from None
         except Exception as error:
             raise ReplayError(f"the job failed: {type(error).__name__}: {error}") from error
+        finally:
+            await jobs.queue.forget(job)
         subject = event.subject or type(event).__name__
         console.print(f"{visible(subject)}: {visible(done)}", markup=False, highlight=False, soft_wrap=True)
 

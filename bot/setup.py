@@ -29,7 +29,8 @@ from yarl import URL
 from bot import envfile
 from bot.config import SETTINGS, ConfigError, Secret, Unregistered
 from bot.github import TIMEOUT, BusyError, RefusedError
-from bot.manifest import is_loopback, manifest, new_app_url, organisation, registration, webhook_url
+from bot.headers import protect
+from bot.manifest import is_loopback, manifest, new_app_url, organisation, public_url, registration, webhook_url
 from bot.registration import Registration, register
 
 PATH = "/setup"
@@ -149,6 +150,7 @@ async def opened(
 
 def _make_app(desk: Desk) -> web.Application:
     app = web.Application(client_max_size=MAX_FORM, middlewares=[_guarded])
+    app.on_response_prepare.append(protect)
     app[_DESK] = desk
     templates = jinja2.FileSystemLoader(Path(__file__).with_name("templates"))
     environment = aiohttp_jinja2.setup(app, loader=templates, undefined=jinja2.StrictUndefined)
@@ -183,16 +185,7 @@ async def _guarded(request: web.Request, handler: Callable[[web.Request], Any]) 
         response: web.StreamResponse = await handler(request)
     except web.HTTPException as error:
         response = error
-    response.headers.update(
-        {
-            "Content-Security-Policy": request.app[_POLICY],
-            "Cache-Control": "no-store",
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-            "X-Frame-Options": "DENY",
-            "Cross-Origin-Opener-Policy": "same-origin",
-        }
-    )
+    response.headers["Content-Security-Policy"] = request.app[_POLICY]
     if isinstance(response, web.HTTPException):
         raise response
     return response
@@ -266,7 +259,7 @@ async def _back(request: web.Request) -> web.StreamResponse:
         log.warning("the app is not registered", reason=str(error))
         return _refusal(request, 400, "GitHub did not take the code that it sent. Please start again.", again=True)
     try:
-        envfile.write(desk.settings.env_file, _values(desk.settings, made), drop=_STALE)
+        envfile.write(desk.settings.env_file, _values(desk, made), drop=_STALE)
     except ConfigError as error:
         log.error("the app is registered, and its credentials are lost", app=made.html_url, reason=str(error))  # noqa: TRY400 - not a bug
         return _refusal(
@@ -279,17 +272,32 @@ async def _back(request: web.Request) -> web.StreamResponse:
 
 
 # Of the app that was there before; a key's file would win over the key.
-_STALE = ("WINPARITY_PRIVATE_KEY_FILE", "WINPARITY_WEBHOOK_SECRET_OLD")
+_STALE = (
+    "WINPARITY_PRIVATE_KEY_FILE",
+    "WINPARITY_WEBHOOK_SECRET_OLD",
+    "WINPARITY_CLIENT_ID",
+    "WINPARITY_CLIENT_SECRET",
+)
 
 
-def _values(settings: Unregistered, made: Registration) -> dict[str, Secret]:
-    """What goes into the file: the credentials, and where GitHub is unless that is where it is by default."""
+def _values(desk: Desk, made: Registration) -> dict[str, Secret]:
+    """What goes into the file: the credentials, and where we and GitHub are unless that is where it is by default."""
     defaults = {setting.name: setting.default for setting in SETTINGS}
-    where = {"WINPARITY_GITHUB_API_URL": settings.api_url, "WINPARITY_GITHUB_URL": settings.git_url}
+    both = made.client_id and made.client_secret.reveal()
+    where = {
+        "WINPARITY_PUBLIC_URL": public_url(desk.webhook),
+        "WINPARITY_GITHUB_API_URL": desk.settings.api_url,
+        "WINPARITY_GITHUB_URL": desk.settings.git_url,
+    }
     return {
         "WINPARITY_APP_ID": Secret(str(made.app_id)),
         "WINPARITY_PRIVATE_KEY": made.private_key,
         "WINPARITY_WEBHOOK_SECRET": made.webhook_secret,
+        **(
+            {"WINPARITY_CLIENT_ID": Secret(made.client_id), "WINPARITY_CLIENT_SECRET": made.client_secret}
+            if both
+            else {}
+        ),
         **{name: Secret(url) for name, url in where.items() if url != defaults[name]},
     }
 

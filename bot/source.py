@@ -1,16 +1,9 @@
-"""Git to analyzer.Snapshot: local repositories, and the partial-clone mirrors that the worker keeps.
+"""Git to analyzer.Snapshot: what a repository on this machine has.
 
-The git command fetches, pygit2 reads. Nothing is checked out; no hook, filter or submodule runs.
+The git command fetches (bot/mirrors.py), pygit2 reads. Nothing is checked out; no hook, filter or submodule runs.
 """
 
-import base64
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -19,8 +12,9 @@ from pygit2.enums import FileMode, ObjectType, Option
 
 from analyzer.model import Outline, Snapshot, SourceFile, Unreadable
 from analyzer.moves import origins
-from bot.ids import Repo, Sha
-from bot.lock import locked
+from bot import git
+from bot.git import MissingError, SourceError, TooLargeError
+from bot.ids import Sha
 
 # A Go file written by a person stays far below; what is larger is data in Go's clothes.
 MAX_FILE_BYTES = 2 * 1024 * 1024
@@ -28,85 +22,21 @@ MAX_FILE_BYTES = 2 * 1024 * 1024
 MAX_FILES = 40_000
 MAX_TOTAL_BYTES = 1024 * 1024 * 1024
 MAX_DEPTH = 100
+# What trees list, each as often as it is met: a few objects can make billions of folders. Chromium has 500,000.
+MAX_ENTRIES = 1_000_000
 # A new version of the largest modules, such as a cloud's, brings some hundred packages. They are read on both sides.
 MAX_VENDORED = 1_000
-# Longest a git command may take, in seconds: a cold fetch of a large repository over a slow line.
-GIT_TIMEOUT = 300
 
 VENDOR = "vendor"
 _LEFT_OUT = {VENDOR, "testdata"}
-_LOCK = "winparity.lock"
 _LINKS = {FileMode.LINK}
 _FILES = {FileMode.BLOB, FileMode.BLOB_EXECUTABLE}
-
-
-class SourceError(Exception):
-    """Git cannot give what was asked for; the message says what to do."""
-
-
-class MovedError(SourceError):
-    """The commit is not on the server any more: a newer push replaced it."""
-
-
-class UnreachableError(SourceError):
-    """The git server did not answer as it should; a later try may succeed."""
-
-
-class LostError(UnreachableError):
-    """The server does not have the commit to compare with."""
 
 
 # The owner of a folder matters to those who execute what is in it. We only read objects.
 pygit2.option(Option.SET_OWNER_VALIDATION, 0)  # type: ignore[no-untyped-call,unused-ignore]
 # Git checks what it receives, and like git we take what it stored. Hashing it again is a third of reading it.
 pygit2.option(Option.ENABLE_STRICT_HASH_VERIFICATION, 0)  # type: ignore[no-untyped-call,unused-ignore]
-
-
-_INHERITED = (
-    *("PATH", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
-    *("SSL_CERT_FILE", "GIT_SSL_CAINFO"),
-)
-
-
-def _git(
-    folder: Path,
-    *args: str,
-    stdin: bytes = b"",
-    env: dict[str, str] | None = None,
-    secrets: Iterable[str] = (),
-    inherited: Iterable[int] = (),
-) -> subprocess.CompletedProcess[bytes]:
-    """Run git without any of the user's or the system's configuration, and without asking anybody anything."""
-    environment = {name: os.environ[name] for name in _INHERITED if name in os.environ} | {
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_NO_LAZY_FETCH": "1",
-        "LC_ALL": "C",
-        **(env or {}),
-    }
-    command = ["git", "-c", "core.hooksPath=" + os.devnull, "-c", "safe.directory=*", "-C", str(folder), *args]
-    try:
-        done = subprocess.run(
-            command,
-            input=stdin,
-            capture_output=True,
-            env=environment,
-            timeout=GIT_TIMEOUT,
-            check=False,
-            pass_fds=tuple(inherited),
-        )
-    except FileNotFoundError:
-        raise SourceError("git is not installed, or not on PATH") from None
-    except subprocess.TimeoutExpired:
-        raise SourceError(f"git {args[0]} took longer than {GIT_TIMEOUT} s") from None
-    for secret in filter(None, secrets):
-        done.stderr = done.stderr.replace(secret.encode(), b"***")
-    return done
-
-
-def _words(output: bytes) -> str:
-    return output.decode(errors="replace").strip()
 
 
 class LocalRepository:
@@ -141,13 +71,24 @@ class LocalRepository:
         unknown = SourceError(f"no commit {rev!r} in {self.path}; is it spelt right, and fetched?")
         if "\0" in rev:
             raise unknown
-        done = _git(self.path, "rev-parse", "--verify", "--quiet", "--end-of-options", rev)
+        done = git.run(self.path, "rev-parse", "--verify", "--quiet", "--end-of-options", rev)
         try:
             # A revision that is excluded is answered with ^ before it.
-            found = self._repo[Sha(_words(done.stdout))].peel(pygit2.Commit)
+            found = self._repo[Sha(git.words(done.stdout))].peel(pygit2.Commit)
         except (KeyError, ValueError, pygit2.GitError):
             raise unknown from None
         return Sha(str(found.id))
+
+    def time(self, rev: Sha) -> int:
+        """When a commit was made, in seconds since the epoch.
+
+        Raises:
+            SourceError: it is not there.
+        """
+        try:
+            return int(self._repo[rev].peel(pygit2.Commit).commit_time)
+        except (KeyError, ValueError, pygit2.GitError):
+            raise MissingError(f"commit {rev} is not in {self.path}; fetch it first") from None
 
     def merge_base(self, base: Sha, head: Sha) -> Sha:
         """The commit from which head's changes count, as GitHub shows a pull request.
@@ -211,6 +152,8 @@ class LocalRepository:
     def vendored(self, base: Sha, head: Sha) -> tuple[Snapshot, Snapshot] | None:
         """Both sides of the packages below vendor/ that differ; None when there are none, or no such folder on both.
 
+        With internal ones come those beside them, whether they differ or not: what is used is theirs.
+
         Beyond `MAX_VENDORED` packages nothing is read, and head says so.
 
         Raises:
@@ -224,9 +167,65 @@ class LocalRepository:
         if len(wanted) > MAX_VENDORED:
             reason = f"{len(wanted):,} vendored packages differ, which is more than {MAX_VENDORED:,}"
             return Snapshot(base), Snapshot(head, unreadable=(Unreadable(VENDOR, reason),))
+        beside = self._beside_internal(after, wanted)
+        wanted |= beside if len(wanted | beside) <= MAX_VENDORED else set()
         self._need([before, after], wanted)
         then, now = (self._snapshot(rev, tree, wanted) for rev, tree in ((base, before), (head, after)))
         return _below(VENDOR, then), _below(VENDOR, now)
+
+    def vendored_names(self, rev: Sha, wanted: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+        """The names of the Go files of some packages below vendor/, as far as they are there. It reads no file.
+
+        Raises:
+            SourceError: the commit is not there.
+        """
+        vendor = _folder(self._repo, self._tree(rev), VENDOR) if wanted else None
+        if vendor is None:
+            return {}
+        folders = ((where, _reached(self._repo, vendor, where.removeprefix(f"{VENDOR}/"))) for where in wanted)
+        found = {where: tuple(map(_name, _go_entries(tree))) for where, tree in folders if tree is not None}
+        return {where: names for where, names in found.items() if names}
+
+    def vendored_at(self, rev: Sha, wanted: Iterable[str], most: int) -> Mapping[str, SourceFile]:
+        """The Go files of some packages below vendor/, by path. What is not there, or cannot be read, is left out.
+
+        Args:
+            rev: the commit.
+            wanted: the packages' folders; they may not be there.
+            most: so many of them; when there are more, none is read.
+
+        Raises:
+            SourceError: the commit is not there.
+        """
+        there = {where.removeprefix(f"{VENDOR}/") for where in self.vendored_names(rev, wanted)}
+        vendor = _folder(self._repo, self._tree(rev), VENDOR) if there else None
+        if vendor is None or len(there) > most:
+            return {}
+        self._need([vendor], there)
+        return _below(VENDOR, self._snapshot(rev, vendor, there)).files
+
+    def same(self, one: Sha, other: Sha, path: str) -> bool:
+        """Whether two revisions have the same at a path. It reads no file.
+
+        Raises:
+            SourceError: a commit is not there.
+        """
+        sides = (self._tree(rev) for rev in (one, other))
+        return len({tree[path].id if path in tree else None for tree in sides}) == 1
+
+    def has_vendor(self, rev: Sha) -> bool:
+        """Whether a revision has a folder of vendored packages.
+
+        Raises:
+            SourceError: the commit is not there.
+        """
+        return _folder(self._repo, self._tree(rev), VENDOR) is not None
+
+    def _beside_internal(self, tree: pygit2.Tree, changed: Collection[str]) -> set[str]:
+        """The folders of packages that may use internal ones which differ, and that we use them through."""
+        roots = {root for where in changed for root, internal, _ in [f"{where}/".partition("/internal/")] if internal}
+        folders = (where for where, _, _ in _directories(self._repo, tree)) if roots else ()
+        return {where for where in folders if any(f"{where}/".startswith(f"{root}/") for root in roots)}
 
     def origins(self, base: Snapshot, head: Snapshot) -> Snapshot:
         """The packages below base's vendor/ that directories new at head may have come from; mostly none is read.
@@ -266,15 +265,17 @@ class LocalRepository:
             return None
         self._bring([str(entry.id)])
         try:
-            return bytes(memoryview(self._repo[entry.id].peel(pygit2.Blob))[: most + 1])
+            _, size = self._repo.odb.read_header(entry.id)
+            # What is far too large is not unpacked: whoever asks only wants to know that it is.
+            return b" " * (most + 1) if size > most else bytes(self._repo[entry.id].peel(pygit2.Blob).data)
         except (KeyError, pygit2.GitError):
-            raise SourceError(f"{path} is not in this clone; fetch without a filter") from None
+            raise MissingError(f"{path} is not in this clone; fetch without a filter") from None
 
     def _tree(self, rev: Sha) -> pygit2.Tree:
         try:
             return self._repo[rev].peel(pygit2.Tree)
         except (KeyError, pygit2.GitError):
-            raise SourceError(f"commit {rev} is not in {self.path}; fetch it first") from None
+            raise MissingError(f"commit {rev} is not in {self.path}; fetch it first") from None
 
     def _need(self, trees: list[pygit2.Tree], wanted: set[str]) -> None:
         """Make sure that the wanted blobs are there. A local repository has them, or says what it lacks."""
@@ -285,7 +286,7 @@ class LocalRepository:
     def _snapshot(self, rev: Sha, tree: pygit2.Tree, wanted: set[str]) -> Snapshot:
         files: dict[str, SourceFile] = {}
         unreadable: list[Unreadable] = []
-        total = 0
+        total = met = 0
         for where, folder, depth in _directories(self._repo, tree):
             if where not in wanted:
                 continue
@@ -293,202 +294,22 @@ class LocalRepository:
                 unreadable.append(Unreadable(where, f"folders in it are nested deeper than {MAX_DEPTH}"))
             for entry in _go_entries(folder):
                 path = _name(entry) if where == "." else f"{where}/{_name(entry)}"
+                met += 1
+                if met > 2 * MAX_FILES:
+                    raise TooLargeError(f"the folders that differ have more than {2 * MAX_FILES:,} Go files")
                 reason = _refusal(self._repo, entry)
-                if reason is None and (len(files) >= MAX_FILES or total > MAX_TOTAL_BYTES):
+                if met > MAX_FILES or total > MAX_TOTAL_BYTES:
                     reason = f"beyond the first {MAX_FILES:,} Go files, or {MAX_TOTAL_BYTES // 1024**2:,} MiB of them"
                 if reason is not None:
                     unreadable.append(Unreadable(path, reason))
                     continue
-                content = cast("pygit2.Blob", entry).data
+                content = _content(entry, path)
                 total += len(content)
                 if b"\0" in content:
                     unreadable.append(Unreadable(path, "binary"))
                     continue
                 files[path] = SourceFile(path, str(entry.id), content)
         return Snapshot(rev, files, tuple(unreadable))
-
-
-class Mirror(LocalRepository):
-    """A bare partial clone of one repository on a server: commits and trees, and only the blobs that were needed.
-
-    It grows by what pull requests touch and is never cleaned by itself; removing the folder is safe at any time when
-    no worker runs. Several workers on one machine share it: a file lock keeps their fetches apart.
-
-    Args:
-        folder: where mirrors live; the clone becomes ``<folder>/<owner>/<name>.git``.
-        repo: the repository.
-        server: the base of clone addresses, such as ``https://github.com``.
-        token: an installation token; it reaches git through the environment only.
-    """
-
-    def __init__(self, folder: Path, repo: Repo, server: str, token: str = "") -> None:
-        self._url = f"{server.rstrip('/')}/{repo}.git"
-        self._server = server
-        self._token = token
-        self._inherited: list[int] = []
-        path = folder / f"{repo}.git"
-        if not path.exists():
-            self._create(path)
-        super().__init__(path)
-
-    def _create(self, path: Path) -> None:
-        """Make an empty repository, at once and whole: another worker may do the same, and any of them may be killed."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as new:
-            fresh = Path(new) / path.name
-            self._check(_git(path.parent, "init", "--quiet", "--bare", "--template=", str(fresh.absolute())), "init")
-            try:
-                fresh.rename(path)
-            except OSError:
-                if not path.exists():
-                    raise
-
-    def fetch(self, base: Sha, head: Sha, pull: int = 0, also: Sha | None = None) -> None:
-        """Bring the commits and trees of both sides, without blobs. What is there already is not asked for.
-
-        Args:
-            base: the merge base.
-            head: the pull request's head, which may come from a fork: the base repository has it too.
-            pull: the pull request's number; 0 when it is none's.
-            also: another commit, which is no loss when the server does not have it.
-
-        Raises:
-            MovedError: the head is not on the server any more.
-            LostError: the base is not.
-            UnreachableError: the server failed.
-        """
-        with self._lock():
-            lacking = [sha for sha in dict.fromkeys((base, head, also)) if sha is not None and not self.has(sha)]
-            if not lacking:
-                return
-            done = self._fetch(*lacking)
-            if done.returncode and not self._is_refusal(done.stderr):
-                self._check(done, "fetch")
-            if pull and not self.has(head):
-                self._check(self._fetch(f"refs/pull/{pull}/head"), "fetch")
-            if not self.has(base):
-                done = self._fetch(base)
-                if done.returncode and self._is_refusal(done.stderr):
-                    raise LostError(f"commit {base} is not on the server")
-                self._check(done, "fetch")
-            if not self.has(head):
-                raise MovedError(f"commit {head} is no longer on the server")
-            if also is not None and not self.has(also):
-                self._fetch(also)
-
-    def _fetch(self, *what: str) -> subprocess.CompletedProcess[bytes]:
-        return self._remote("fetch", "--depth=1", *_FETCH_FLAGS, self._url, *what)
-
-    def _need(self, trees: list[pygit2.Tree], wanted: set[str]) -> None:
-        """Bring all missing blobs of the wanted directories in one batch, never one by one."""
-        self._bring(
-            str(entry.id)
-            for tree in trees
-            for where, folder, _ in _directories(self._repo, tree)
-            if where in wanted
-            for entry in _go_entries(folder)
-            if entry.filemode in _FILES
-        )
-
-    def _bring(self, blobs: Iterable[str]) -> None:
-        with self._lock():
-            lacking = sorted({blob for blob in blobs if blob not in self._repo.odb})
-            if lacking:
-                batch = "\n".join(lacking).encode() + b"\n"
-                self._check(self._remote("fetch", *_FETCH_FLAGS, self._url, "--stdin", stdin=batch), "fetch")
-                self._reopen()
-
-    def _reopen(self) -> None:
-        self._repo = pygit2.Repository(str(self.path))
-
-    def has(self, sha: Sha) -> bool:
-        """Whether a commit is there with its tree; a fetch that was cut short left neither."""
-        self._reopen()
-        try:
-            self._repo[sha].peel(pygit2.Tree)
-        except (KeyError, pygit2.GitError):
-            return False
-        return True
-
-    def _remote(self, *args: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-        """Git with the token in its environment: argv, the configuration file and the URL never hold it."""
-        settings = dict(_REMOTE_SETTINGS)
-        env = {}
-        basic = ""
-        if self._token:
-            basic = base64.b64encode(f"x-access-token:{self._token}".encode()).decode()
-            settings[f"http.{self._server.rstrip('/')}/.extraHeader"] = f"Authorization: Basic {basic}"
-            env = {"GIT_TRACE_REDACT": "1"}
-        env["GIT_CONFIG_COUNT"] = str(len(settings))
-        for number, (key, value) in enumerate(settings.items()):
-            env |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-        secrets = (basic, self._token)
-        return _git(self.path, *args, stdin=stdin, env=env, secrets=secrets, inherited=self._inherited)
-
-    @staticmethod
-    def _is_refusal(stderr: bytes) -> bool:
-        """Whether the server answered that it does not have, or does not give, what was asked for."""
-        return any(words in stderr for words in (b"not our ref", b"couldn't find remote ref", b"no such ref"))
-
-    def _check(self, done: subprocess.CompletedProcess[bytes], what: str) -> None:
-        if done.returncode:
-            raise UnreachableError(f"git {what} failed for {self._url}: {_words(done.stderr)[-500:]}")
-
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        """Fetch alone. Git inherits the lock: one whose worker was killed goes on, and nobody may come between."""
-        with locked(self.path / _LOCK) as file:
-            # Whoever had the lock is gone, so what it left there when it was killed belongs to nobody.
-            for stale in ("shallow.lock", "config.lock"):
-                (self.path / stale).unlink(missing_ok=True)
-            for part in self.path.glob("objects/pack/tmp_*"):
-                part.unlink(missing_ok=True)
-            self._inherited = [] if sys.platform == "win32" else [file]  # where subprocess has no pass_fds
-            try:
-                yield
-            finally:
-                self._inherited = []
-
-
-def remove_mirror(folder: Path, repo: Repo) -> bool:
-    """Remove a repository's clone, when nobody fetches into it. Returns whether there was one.
-
-    Args:
-        folder: where mirrors live.
-        repo: the repository.
-    """
-    path = folder / f"{repo}.git"
-    gone = path.with_name(f".gone-{path.name}")
-    shutil.rmtree(gone, ignore_errors=True)  # of an attempt that was killed
-    if not path.is_dir():
-        return False
-    with locked(path / _LOCK):
-        path.rename(gone)
-    shutil.rmtree(gone, ignore_errors=True)
-    with suppress(OSError):
-        path.parent.rmdir()  # the owner's, when it was the last
-    return True
-
-
-_FETCH_FLAGS = (
-    "--quiet",
-    "--no-tags",
-    "--no-write-fetch-head",
-    "--recurse-submodules=no",
-    "--no-auto-maintenance",
-    "--filter=blob:none",
-)
-# Only the web is spoken to, no helper is asked for a password, and a batch of blobs is not negotiated about.
-_REMOTE_SETTINGS = {
-    "protocol.allow": "never",
-    "protocol.http.allow": "always",
-    "protocol.https.allow": "always",
-    "credential.helper": "",
-    "fetch.negotiationAlgorithm": "noop",
-    "gc.auto": "0",
-    "http.lowSpeedLimit": "1000",
-    "http.lowSpeedTime": "60",
-}
 
 
 def _refusal(repo: pygit2.Repository, entry: pygit2.Object) -> str | None:
@@ -502,6 +323,13 @@ def _refusal(repo: pygit2.Repository, entry: pygit2.Object) -> str | None:
     if kind != ObjectType.BLOB:
         return "not a file"
     return f"larger than {MAX_FILE_BYTES // 1024**2} MiB" if size > MAX_FILE_BYTES else None
+
+
+def _content(entry: pygit2.Object, path: str) -> bytes:
+    try:
+        return cast("pygit2.Blob", entry).data
+    except pygit2.GitError as error:
+        raise MissingError(f"{path} cannot be read ({error}); is this clone whole? Try git fsck") from None
 
 
 def _go_entries(tree: pygit2.Tree) -> Iterator[pygit2.Object]:
@@ -526,8 +354,10 @@ def _enters(name: str) -> bool:
 def _directories(repo: pygit2.Repository, root: pygit2.Tree) -> Iterator[tuple[str, pygit2.Tree, int]]:
     """Every directory that counts, with its tree and how deep it lies; "." is the root."""
     work = [(".", root, 0)]
+    met = 0
     while work:
         where, tree, depth = work.pop()
+        met = _counted(met, tree)
         yield where, tree, depth
         if depth < MAX_DEPTH:
             for name, oid in _subtrees(tree).items():
@@ -537,8 +367,10 @@ def _directories(repo: pygit2.Repository, root: pygit2.Tree) -> Iterator[tuple[s
 def _changed_directories(repo: pygit2.Repository, before: pygit2.Tree, after: pygit2.Tree) -> Iterator[str]:
     """Directories in which the set of Go files, or the content of one, differs. Equal subtrees are not entered."""
     work: list[tuple[str, pygit2.Tree | None, pygit2.Tree | None, int]] = [(".", before, after, 0)]
+    met = 0
     while work:
         where, old, new, depth = work.pop()
+        met = _counted(met, old, new)
         if old is not None and new is not None and old.id == new.id:
             continue
         if _go_ids(old) != _go_ids(new):
@@ -556,6 +388,13 @@ def _changed_directories(repo: pygit2.Repository, before: pygit2.Tree, after: py
                 work.append((path, old_tree, None if new_id is None else _at(repo, new_id), depth + 1))
 
 
+def _counted(met: int, *trees: pygit2.Tree | None) -> int:
+    met += sum(len(tree) for tree in trees if tree is not None)
+    if met > MAX_ENTRIES:
+        raise TooLargeError(f"it has more than {MAX_ENTRIES:,} files and folders")
+    return met
+
+
 def _folder(repo: pygit2.Repository, tree: pygit2.Tree, name: str) -> pygit2.Tree | None:
     folders = (entry.id for entry in tree if entry.filemode == FileMode.TREE and _name(entry) == name)
     oid = next(folders, None)
@@ -571,11 +410,23 @@ def _below(folder: str, snapshot: Snapshot) -> Snapshot:
     return Snapshot(snapshot.rev, files, unreadable)
 
 
+def _reached(repo: pygit2.Repository, tree: pygit2.Tree, path: str) -> pygit2.Tree | None:
+    """The folder at a path, if there is one that counts."""
+    for name in path.split("/"):
+        oid = _subtrees(tree).get(name)
+        if oid is None:
+            return None
+        tree = _at(repo, oid)
+    return tree
+
+
 def _at(repo: pygit2.Repository, oid: pygit2.Oid) -> pygit2.Tree:
     try:
         return repo[oid].peel(pygit2.Tree)
-    except (KeyError, pygit2.GitError):
-        raise SourceError(f"folder {oid} is not in this clone; fetch without a filter") from None
+    except KeyError:
+        raise MissingError(f"folder {oid} is not in this clone; fetch without a filter") from None
+    except pygit2.GitError as error:
+        raise MissingError(f"folder {oid} cannot be read: {error}") from None
 
 
 def _go_ids(tree: pygit2.Tree | None) -> set[tuple[str, str]]:

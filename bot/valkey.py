@@ -69,6 +69,12 @@ async def embedded(data_dir: Path) -> AsyncIterator[str]:
         await asyncio.to_thread(_stop_if_last, folder, socket)
 
 
+def running(data_dir: Path) -> str | None:
+    """The URL of the server of a data folder; None when none runs. None is started."""
+    socket = _socket_path(_folder(data_dir))
+    return f"unix://{socket}" if _answers(socket) else None
+
+
 def _folder(data_dir: Path) -> Path:
     """Absolute, because the server changes into it before it opens its other files."""
     return data_dir.absolute() / "valkey"
@@ -118,6 +124,7 @@ def _start(folder: Path, socket: Path) -> None:
         # A session of its own: Ctrl-C is for us, and we still need the server to finish what we do.
         process = subprocess.Popen(
             command,
+            env={"PATH": os.environ.get("PATH", "")},  # our own may hold secrets, which are none of its business
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,

@@ -1,6 +1,5 @@
 """A signed request to our own event, or None. The payload dies here."""
 
-import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterable
@@ -9,8 +8,19 @@ from typing import Any
 import msgspec
 
 from bot.config import Secret
-from bot.events import AnyEvent, CommandEvent, GoneEvent, GroupEvent, PullEvent, PushEvent, SuiteEvent, again, numbered
-from bot.ids import Login, Repo, Sha
+from bot.events import (
+    AnyEvent,
+    CommandEvent,
+    GoneEvent,
+    GroupEvent,
+    PullEvent,
+    PushEvent,
+    RepositoryEvent,
+    SuiteEvent,
+    again,
+    numbered,
+)
+from bot.ids import Login, Repo, Sha, is_branch
 from bot.pull import Number, Pull, RawPull, User
 
 # GitHub's delivery ids are UUIDs; ours becomes part of a Redis key.
@@ -151,6 +161,40 @@ class _GonePayload(_Payload, kw_only=True):
     repositories_removed: list[_Repository] = []
 
 
+class _From(msgspec.Struct):
+    value: str = msgspec.field(name="from")
+
+
+class _Renamed(msgspec.Struct):
+    name: _From | None = None
+
+
+class _Renaming(msgspec.Struct):
+    repository: _Renamed | None = None
+
+
+class _RepositoryPayload(_Payload, kw_only=True):
+    action: str
+    changes: _Renaming | None = None
+
+
+_ACTIONS = {
+    "check_run": {"rerequested", "requested_action"},
+    "check_suite": {"rerequested"},
+    "installation": {"deleted"},
+    "installation_repositories": {"removed"},
+    "issue_comment": {"created"},
+    "merge_group": {"checks_requested"},
+    "pull_request": _PULL_ACTIONS,
+    "repository": {"deleted", "edited", "privatized", "publicized", "renamed"},
+}
+
+
+def may_matter(event: str, action: str | None) -> bool:
+    """Whether `parse` may make anything of an event, by its name and action alone."""
+    return event in _KINDS and (event not in _ACTIONS or action in _ACTIONS[event])
+
+
 def verify(body: bytes, signature: str | None, secrets: Iterable[Secret]) -> None:
     """Check that GitHub signed the raw body with one of our secrets.
 
@@ -169,8 +213,8 @@ def verify(body: bytes, signature: str | None, secrets: Iterable[Secret]) -> Non
     given = signature.removeprefix(_SHA256).encode(errors="replace")
     known = False
     for secret in secrets:
-        digest = hmac.new(secret.reveal().encode(), body, hashlib.sha256).hexdigest().encode()
-        known |= hmac.compare_digest(digest, given)
+        digest = hmac.digest(secret.reveal().encode(), body, "sha256")
+        known |= hmac.compare_digest(digest.hex().encode(), given)
     if not known or not signature.startswith(_SHA256):
         raise SignatureError("the signature is of another secret")
 
@@ -307,6 +351,8 @@ def _push(payload: _PushPayload, delivery: str, installation: int) -> PushEvent 
     last = after or before
     if branch == payload.ref or last is None or not (default or is_release(branch)):
         return None
+    if not is_branch(branch):
+        raise ValueError(f"not a branch: {branch[:100]!r}")
     return PushEvent(
         delivery=delivery,
         installation=installation,
@@ -330,6 +376,26 @@ def _gone(payload: _GonePayload, delivery: str, installation: int) -> GoneEvent 
     return GoneEvent(delivery=delivery, installation=installation, repos=repos) if repos else None
 
 
+def _repository(payload: _RepositoryPayload, delivery: str, installation: int) -> RepositoryEvent | GoneEvent | None:
+    """What becomes of a repository as a whole. One that goes to another owner leaves the installation, which is told."""
+    repo, told = payload.repo, payload.repository
+    if payload.action not in _ACTIONS["repository"] or told is None:
+        return None
+    if payload.action == "deleted":
+        return GoneEvent(delivery=delivery, installation=installation, repos=(repo,))
+    former = payload.changes.repository.name if payload.changes and payload.changes.repository else None
+    renamed = payload.action == "renamed" and former is not None
+    return RepositoryEvent(
+        delivery=delivery,
+        installation=installation,
+        repo=repo,
+        name=told.full_name,
+        private=told.private,
+        branch=told.default_branch if is_branch(told.default_branch) else "",
+        former=Repo(f"{repo.owner}/{former.value}") if renamed and former is not None else None,
+    )
+
+
 _Make = Callable[[Any, str, int], AnyEvent | None]
 _Kind = tuple[msgspec.json.Decoder[Any], _Make]
 
@@ -347,6 +413,7 @@ _KINDS: dict[str, _Kind] = {
     "merge_group": _kind(_GroupPayload, _merge_group),
     "pull_request": _kind(_PullPayload, _pull_request),
     "push": _kind(_PushPayload, _push),
+    "repository": _kind(_RepositoryPayload, _repository),
 }
 HANDLED = tuple(_KINDS)
 """The events that we handle; others are nothing."""

@@ -1,6 +1,7 @@
 """What holds for every test: nothing but this machine is spoken to; and snapshots of what people read."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,11 @@ def _stay_here(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_stay_here)
+
+# A shell starts what it puts into the background with Ctrl-C ignored, and what the tests start would inherit that: a demo
+# that is to be stopped by it would run for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How fast this machine is just now is no property of what is tested. CI says the same of the same commit; elsewhere each
 # run looks at other examples.

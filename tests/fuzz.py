@@ -1,9 +1,14 @@
-"""Fuzz targets for atheris: `make fuzz SECONDS=60`, or `python tests/fuzz.py TARGET -max_total_time=60`.
+"""Fuzz targets: `make fuzz SECONDS=60`, or `python tests/fuzz.py TARGET -max_total_time=60 [-seed=1]`.
 
-An answer has to come back for every input. What breaks stays in .cache/fuzz/, as libFuzzer writes it.
+An answer has to come back for every input. Those of the analyzer are run by atheris, which looks for new paths, and by a
+plain loop over changed seeds where there is no atheris; what breaks stays in .cache/fuzz/. The others go through real entry
+points (`tests.fuzz_web`, `tests.fuzz_repos`), and say how many were tried.
 """
 
+import contextlib
+import random
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,11 +20,11 @@ CASES = ROOT / "tests" / "cases"
 MAX_LENGTH = 8192
 
 try:
-    import atheris
+    import atheris  # it has wheels for some versions of Python on Linux only
 except ImportError:
-    sys.exit("atheris is not installed: it has wheels for some versions of Python on Linux only (pip install atheris)")
+    atheris = None
 
-with atheris.instrument_imports(include=["analyzer"]):
+with atheris.instrument_imports(include=["analyzer"]) if atheris else contextlib.nullcontext():
     from analyzer import analyze, scan, syntax
     from analyzer.constraint import ConstraintError, evaluate, header_constraint, parse_go_build, parse_plus_build
     from analyzer.model import LINUX, WINDOWS, Snapshot, SourceFile
@@ -85,18 +90,59 @@ def _seeds(target: str) -> Iterator[bytes]:
 TARGETS: dict[str, Callable[[bytes], None]] = {"constraint": constraint, "source": source, "case": case}
 
 
+def _worlds() -> dict[str, Callable[[float, int], tuple[int, str]]]:
+    """What needs processes of its own: seconds and a seed in, how many were tried and what held out."""
+    from tests import fuzz_repos, fuzz_web  # noqa: PLC0415 - atheris has to be first
+
+    return {
+        "requests": fuzz_web.requests,
+        "payloads": fuzz_web.payloads,
+        "repositories": fuzz_repos.repositories,
+        "configurations": fuzz_repos.configurations,
+    }
+
+
+def _plain(name: str, seconds: float, seed: int) -> None:
+    """Seeds with some of their bytes changed, left out, and taken from others."""
+    chance, seeds, tried = random.Random(seed), [*_seeds(name)], 0  # noqa: S311 - the same each time
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        data = bytearray(chance.choice(seeds))
+        for _ in range(chance.randint(1, 8)):
+            at, other = chance.randrange(len(data) + 1), chance.choice(seeds)
+            start = chance.randrange(len(other) + 1)
+            data[at : at + chance.randrange(20)] = other[start : start + chance.randrange(40)]
+        found = bytes(data[:MAX_LENGTH])
+        try:
+            TARGETS[name](found)
+        except Exception:
+            (CORPUS / f"{name}-crash").write_bytes(found)
+            raise
+        tried += 1
+    sys.stdout.write(f"{name}: {tried} inputs, without atheris\n")
+
+
 def main() -> None:
     """Run one target; what follows its name goes to libFuzzer."""
     name, *words = sys.argv[1:] or [""]
-    if name not in TARGETS:
-        sys.exit(f"usage: fuzz.py {'|'.join(TARGETS)} [libFuzzer's options]")
-    corpus = CORPUS / name
-    corpus.mkdir(parents=True, exist_ok=True)
-    for number, seed in enumerate(_seeds(name)):
-        (corpus / f"seed-{number}").write_bytes(seed)
-    options = [f"-max_len={MAX_LENGTH}", "-timeout=20", f"-artifact_prefix={CORPUS}/{name}-", *words]
-    atheris.Setup([sys.argv[0], str(corpus), *options], TARGETS[name])
-    atheris.Fuzz()
+    given = dict(word.removeprefix("-").partition("=")[::2] for word in words)
+    seconds, seed = float(given.get("max_total_time", 60)), int(given.get("seed", 1))
+    if name in TARGETS and atheris is None:
+        CORPUS.mkdir(parents=True, exist_ok=True)
+        _plain(name, seconds, seed)
+    elif name in TARGETS:
+        corpus = CORPUS / name
+        corpus.mkdir(parents=True, exist_ok=True)
+        for number, start in enumerate(_seeds(name)):
+            (corpus / f"seed-{number}").write_bytes(start)
+        options = [f"-max_len={MAX_LENGTH}", "-timeout=20", f"-artifact_prefix={CORPUS}/{name}-", *words]
+        atheris.Setup([sys.argv[0], str(corpus), *options], TARGETS[name])
+        atheris.Fuzz()
+    elif name in (worlds := _worlds()):
+        tried, words_found = worlds[name](seconds, seed)
+        sys.stdout.write(f"{name}: {tried} tried, seed {seed}; {words_found}\n")
+    else:
+        sys.exit(f"usage: fuzz.py {'|'.join([*TARGETS, *worlds])} [libFuzzer's options]")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,8 @@ from rich.progress import Progress
 
 from analyzer import analyze
 from analyzer.model import Around, Finding, Level, Outline, Snapshot
-from bot.source import LocalRepository, SourceError
+from bot.git import SourceError
+from bot.source import LocalRepository
 from tests.mutation.code import Folder, folders, with_changes
 from tests.mutation.edit import Edit, Kind
 from tests.mutation.kinds import kinds

@@ -26,11 +26,12 @@ from analyzer import analyze
 from analyzer.model import Analysis, Finding, Level
 from analyzer.rules import RULES
 from bot.around import around
+from bot.git import SourceError
 from bot.ids import Sha
 from bot.markdown import visible
 from bot.output import analysis_json
 from bot.passages import is_news
-from bot.source import LocalRepository, SourceError
+from bot.source import LocalRepository
 
 HELP = "What winparity would have said on the last merged pull requests of a repository."
 PULLS = 500

@@ -1,13 +1,19 @@
-"""The stand-in's part about the app itself: its registration from a manifest, and what GitHub tells it of itself."""
+"""The stand-in's part about the app itself: its registration from a manifest, its webhook, and what GitHub tells of it."""
 
+import asyncio
 import datetime as dt
+import hashlib
+import hmac
 import html
 import json
 import secrets
 import time
+import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 import jwt
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -18,13 +24,27 @@ from bot.manifest import registration
 
 MAX_JWT_SECONDS = 600
 MAX_NAME = 34
+MAX_PER_PAGE = 100
+# How long GitHub waits for an answer to a delivery, and how long it keeps one, in seconds.
+PATIENCE = aiohttp.ClientTimeout(total=10)
+KEPT = 3 * 24 * 3600
 # How long the code of the manifest flow counts.
 CODE_SECONDS = 3600
 # Beginnings of the paths that people see, which are no part of the API.
-PAGES = ("/settings/", "/organizations/")
+PAGES = ("/settings/", "/organizations/", "/login/")
 _STAMP = "2026-01-01T00:00:00Z"
 
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """What was delivered, so that it can be delivered again."""
+
+    url: str
+    event: str
+    payload: Json
+    guid: str
 
 
 class RegisteredApp:
@@ -37,10 +57,13 @@ class RegisteredApp:
         url: the stand-in's address.
         permissions: what the app asks for; ``events`` what it is told of.
         hook: the webhook's configuration; None when there is none.
+        client_id: with ``client_secret``, what the app proves itself with when people sign in.
+        callback_urls: where people may be sent back to.
         installations: as the API shows them.
         deliveries: as the API shows them, newest first.
         problems: what GitHub would not have taken.
         code_seconds: how long a code counts.
+        redelivering: deliveries that were asked for again and are under way.
     """
 
     def __init__(self, app_id: int, public_key: str, secret: str) -> None:
@@ -51,15 +74,19 @@ class RegisteredApp:
         self.permissions: Json = dict(registration()["default_permissions"])
         self.events: list[str] = list(registration()["default_events"])
         self.hook: Json | None = {"url": registration()["hook_attributes"]["url"], "secret": "********"}
+        self.client_id, self.client_secret = _client()
+        self.callback_urls: list[str] = []
         self.installations: list[Json] = []
         self.deliveries: list[Json] = []
         self.problems: list[str] = []
         self.code_seconds = CODE_SECONDS
+        self.redelivering: set[asyncio.Task[int]] = set()
         self.url = ""
         self._public_key = public_key
         self._offered: dict[str, Json] = {}
         self._codes: dict[str, tuple[Json, float]] = {}
         self._ids = iter(range(5000, 10**9))
+        self._sent: dict[int, _Sent] = {}
 
     # What the world does.
 
@@ -80,24 +107,81 @@ class RegisteredApp:
         )
         return self.installations[-1]
 
-    def note_delivery(self, status_code: int, status: str = "", guid: str = "", event: str = "pull_request") -> None:
-        """A delivery that GitHub made; 0 when nobody answered."""
+    async def deliver(
+        self,
+        url: str,
+        event: str,
+        payload: Json,
+        guid: str = "",
+        headers: dict[str, str] | None = None,
+        *,
+        again: bool = False,
+    ) -> int:
+        """Send a signed webhook, as GitHub does, and note how it fared. Returns the answer's status; 0 when there was none.
+
+        Args:
+            url: where to.
+            event: its name.
+            payload: its body.
+            guid: its id; a new one when there is none.
+            headers: they override; one that is empty is not sent.
+            again: it was sent before.
+        """
+        sent = _Sent(url, event, payload, guid or str(uuid.uuid4()))
+        body = json.dumps(payload).encode()
+        signed = {
+            "Content-Type": "application/json",
+            "User-Agent": "GitHub-Hookshot/stand-in",
+            "X-GitHub-Event": event,
+            "X-GitHub-Delivery": sent.guid,
+            "X-Hub-Signature": "sha1=" + hmac.new(self.secret.encode(), body, hashlib.sha1).hexdigest(),
+            "X-Hub-Signature-256": "sha256=" + hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest(),
+        } | (headers or {})
+        shown = {name: value for name, value in signed.items() if value}
+        code, words = 0, ""
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=PATIENCE) as session,
+                session.post(url, data=body, headers=shown, allow_redirects=False) as response,
+            ):
+                code = response.status
+        except (aiohttp.ClientError, TimeoutError) as error:
+            words = "timed out" if isinstance(error, TimeoutError) else "failed to connect to host"
+        action, installation = payload.get("action"), payload.get("installation", {}).get("id")
+        number = self.note_delivery(code, words, sent.guid, event, action=action, again=again)
+        self.deliveries[0]["installation_id"] = installation
+        self._sent[number] = sent
+        return code
+
+    def note_delivery(
+        self,
+        status_code: int,
+        status: str = "",
+        guid: str = "",
+        event: str = "pull_request",
+        *,
+        action: str | None = "opened",
+        again: bool = False,
+        age: float = 0.0,
+    ) -> int:
+        """A delivery that GitHub made so many seconds ago; 0 when nobody answered. Returns its id."""
         number = next(self._ids)
-        now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        then = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=age)
         delivery = {
             "id": number,
             "guid": guid or f"guid-{number}",
-            "delivered_at": now,
-            "redelivery": False,
+            "delivered_at": then.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "redelivery": again,
             "duration": 0.1,
             "status": status or ("OK" if status_code < 300 else "Invalid HTTP Response"),
             "status_code": status_code,
             "event": event,
-            "action": "opened",
+            "action": action,
             "installation_id": None,
             "repository_id": None,
         }
         self.deliveries.insert(0, delivery)
+        return number
 
     # What it is asked.
 
@@ -122,6 +206,7 @@ class RegisteredApp:
             web.get(prefix + "/app/installations", installations),
             web.get(prefix + "/app/hook/config", self._hook_config),
             web.get(prefix + "/app/hook/deliveries", self._list_deliveries),
+            web.post(prefix + "/app/hook/deliveries/{delivery}/attempts", self._redeliver),
         ]
 
     def check(self, request: web.Request) -> None:
@@ -175,12 +260,13 @@ class RegisteredApp:
         self.owner = {"login": made["org"] or "octocat", "id": 1, "type": "Organization" if made["org"] else "User"}
         self.permissions, self.events = given["default_permissions"], given["default_events"]
         self.hook = {"url": given["hook_attributes"]["url"], "secret": "********"}
+        self.client_id, self.client_secret = _client()
+        self.callback_urls = given.get("callback_urls", [])
         self.installations, self.deliveries = [], []
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
         answer = {
             **self._view(),
-            "client_id": "Iv1.0123456789abcdef",
-            "client_secret": secrets.token_hex(20),
+            "client_secret": self.client_secret,
             "webhook_secret": self.secret,
             "pem": pem,
         }
@@ -191,6 +277,7 @@ class RegisteredApp:
         return {
             "id": self.id,
             "slug": slug,
+            "client_id": self.client_id,
             "node_id": "MDM6",
             "owner": self.owner,
             "name": self.name,
@@ -214,8 +301,39 @@ class RegisteredApp:
         return web.json_response({"content_type": "json", "insecure_ssl": "0", **self.hook})
 
     async def _list_deliveries(self, request: web.Request) -> web.Response:
+        """One page, newest first. The link to the next names the delivery that it begins with."""
         self.check(request)
-        return web.json_response(self.deliveries[: int(request.query.get("per_page", 30))])
+        kept, cursor = self._kept(), request.query.get("cursor")
+        start = next((at for at, known in enumerate(kept) if cursor == _cursor(known)), None if cursor else 0)
+        if start is None:
+            raise web.HTTPUnprocessableEntity(reason="Invalid cursor")
+        end = start + min(int(request.query.get("per_page", 30)), MAX_PER_PAGE)
+        link = f'<{request.url.update_query(cursor=_cursor(kept[end]))}>; rel="next"' if end < len(kept) else ""
+        return web.json_response(kept[start:end], headers={"Link": link} if link else {})
+
+    async def _redeliver(self, request: web.Request) -> web.Response:
+        """It is promised at once, and done afterwards."""
+        self.check(request)
+        number = int(request.match_info["delivery"])
+        sent = self._sent.get(number) if number in {known["id"] for known in self._kept()} else None
+        if sent is None:
+            raise web.HTTPNotFound(reason="Not Found")
+        task = asyncio.create_task(self.deliver(sent.url, sent.event, sent.payload, sent.guid, again=True))
+        self.redelivering.add(task)
+        task.add_done_callback(self.redelivering.discard)
+        return web.json_response({}, status=202)
+
+    def _kept(self) -> list[Json]:
+        oldest = (dt.datetime.now(dt.UTC) - dt.timedelta(seconds=KEPT)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return [known for known in self.deliveries if known["delivered_at"] > oldest]
+
+
+def _client() -> tuple[str, str]:
+    return f"Iv1.{secrets.token_hex(8)}", secrets.token_hex(20)
+
+
+def _cursor(delivery: Json) -> str:
+    return f"v1_{delivery['id']}"
 
 
 def _mistakes(manifest: Json) -> list[str]:
@@ -225,6 +343,7 @@ def _mistakes(manifest: Json) -> list[str]:
         "name": not 0 < len(manifest.get("name", "")) <= MAX_NAME,
         "url": not str(manifest.get("url", "")).startswith("https://"),
         "hook_attributes": URL(hook).scheme not in {"https", "http"},
+        "callback_urls": not all(URL(url).absolute for url in manifest.get("callback_urls", [])),
         "redirect_url": not URL(manifest.get("redirect_url", "")).absolute,
         "default_events": not isinstance(manifest.get("default_events"), list),
         "default_permissions": not isinstance(manifest.get("default_permissions"), dict),

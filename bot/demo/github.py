@@ -8,25 +8,25 @@ import contextlib
 import datetime as dt
 import gzip
 import hashlib
-import hmac
 import json
 import os
 import secrets
+import socket
+import struct
 import subprocess
 import time
-import uuid
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import aiohttp
 from aiohttp import web
 
 from bot.demo.app import PAGES, RegisteredApp
 from bot.demo.issues import Issues, new_issue
+from bot.demo.people import People
 from bot.events import PERMISSIONS
 
 MAX_BODY = 65_536
@@ -78,6 +78,7 @@ class RepositoryState:
     reactions: list[Json] = field(default_factory=list)
     issues: list[Json] = field(default_factory=list)
     has_issues: bool = True
+    default_branch: str = "main"
 
     @property
     def next_number(self) -> int:
@@ -106,6 +107,10 @@ class Call:
     refused: bool = False
 
 
+Mood = Literal["answer", "slow", "reset", "half", "cut"]
+"""How a request is failed: answered; not answered; reset; the connection ended before, or in the middle of the answer."""
+
+
 @dataclass
 class _Refusal:
     part: str
@@ -113,6 +118,8 @@ class _Refusal:
     headers: dict[str, str]
     body: str
     times: int
+    mood: Mood
+    done: bool
 
 
 @dataclass(frozen=True)
@@ -134,6 +141,7 @@ class StandIn:
 
     Attributes:
         app: the registered app.
+        people: who signs in.
         url: the API's address; ``git_url`` is git's.
         repositories: by lower-case full name.
         calls: requests to the API so far; ``git_calls`` those of git.
@@ -148,6 +156,7 @@ class StandIn:
     def __init__(self, app_id: int, public_key: str, secret: str, *, enterprise: bool = False) -> None:
         self._prefix = "/api/v3" if enterprise else ""
         self.app = RegisteredApp(app_id, public_key, secret)
+        self.people = People(self)
         self._tokens: dict[str, _Token] = {}
         self._ids = iter(range(1000, 10**9))
         self._refusals: list[_Refusal] = []
@@ -168,10 +177,6 @@ class StandIn:
     @property
     def _app_id(self) -> int:
         return self.app.id
-
-    @property
-    def _secret(self) -> str:
-        return self.app.secret
 
     # What the world does.
 
@@ -227,10 +232,28 @@ class StandIn:
         self._moved[name.lower()] = new
 
     def refuse_next(
-        self, part: str, status: int, headers: dict[str, str] | None = None, body: str = "{}", times: int = 1
+        self,
+        part: str,
+        status: int,
+        headers: dict[str, str] | None = None,
+        body: str = "{}",
+        times: int = 1,
+        *,
+        mood: Mood = "answer",
+        done: bool = False,
     ) -> None:
-        """Answer the next API requests whose ``METHOD path`` holds a text in this way."""
-        self._refusals.append(_Refusal(part, status, headers or {}, body, times))
+        """Answer the next API requests whose ``METHOD path`` holds a text in this way.
+
+        Args:
+            part: the text.
+            status: of the answer.
+            headers: of the answer, and `Content-Type` where it is not JSON.
+            body: of the answer.
+            times: how many requests.
+            mood: how else they are failed.
+            done: what they ask for happens all the same.
+        """
+        self._refusals.append(_Refusal(part, status, headers or {}, body, times, mood, done))
 
     @property
     def unmet(self) -> list[str]:
@@ -265,7 +288,7 @@ class StandIn:
                 "full_name": repo.name,
                 "owner": account,
                 "private": not repo.public,
-                "default_branch": "main",
+                "default_branch": repo.default_branch,
             },
             "sender": {"login": sender, "id": 2, "type": "User"},
             "installation": {"id": repo.installation, "node_id": "MDIz"},
@@ -274,19 +297,8 @@ class StandIn:
     async def deliver(
         self, url: str, event: str, payload: Json, delivery: str = "", headers: dict[str, str] | None = None
     ) -> int:
-        """Send a signed webhook, as GitHub does. Headers given override; returns the answer's status."""
-        body = json.dumps(payload).encode()
-        signed = {
-            "Content-Type": "application/json",
-            "User-Agent": "GitHub-Hookshot/stand-in",
-            "X-GitHub-Event": event,
-            "X-GitHub-Delivery": delivery or str(uuid.uuid4()),
-            "X-Hub-Signature": "sha1=" + hmac.new(self._secret.encode(), body, hashlib.sha1).hexdigest(),
-            "X-Hub-Signature-256": "sha256=" + hmac.new(self._secret.encode(), body, hashlib.sha256).hexdigest(),
-        } | (headers or {})
-        sent = {name: value for name, value in signed.items() if value}
-        async with aiohttp.ClientSession() as session, session.post(url, data=body, headers=sent) as response:
-            return response.status
+        """Send a signed webhook, as `RegisteredApp.deliver`."""
+        return await self.app.deliver(url, event, payload, delivery, headers)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["StandIn"]:
@@ -299,7 +311,10 @@ class StandIn:
                 routes = self._api_routes() + self._git_routes()
                 self.url = self.git_url = await stack.enter_async_context(self._listening(routes))
             self.app.url = self.git_url
-            yield self
+            try:
+                yield self
+            finally:
+                await asyncio.gather(*self.app.redelivering, return_exceptions=True)
 
     @asynccontextmanager
     async def _listening(self, routes: list[web.RouteDef]) -> AsyncIterator[str]:
@@ -317,6 +332,7 @@ class StandIn:
         repo = f"{self._prefix}/repos/{{owner}}/{{name}}"
         return [
             web.post(self._prefix + "/app/installations/{installation}/access_tokens", self._access_tokens),
+            web.get(repo, self._get_repository),
             web.get(repo + "/pulls/{number}", self._get_pull),
             web.get(repo + "/contents/{path:.+}", self._get_content),
             web.get(repo + "/compare/{range}", self._compare),
@@ -334,6 +350,7 @@ class StandIn:
             *Issues(self).routes(repo),
             web.get(repo + "/branches/{branch}", self._get_branch),
             web.get(repo + "/commits/{sha}/pulls", self._list_pulls_of),
+            *self.people.routes(self._prefix),
             *self.app.routes(self._prefix, self.page),
         ]
 
@@ -341,6 +358,7 @@ class StandIn:
         repo = r"/{owner}/{name:[^/]+?}{suffix:(?:\.git)?}"
         return [
             *self.app.pages(),
+            *self.people.pages(),
             web.get(repo + "/info/refs", self._git_refs),
             web.post(repo + "/git-upload-pack", self._git_upload_pack),
         ]
@@ -362,10 +380,15 @@ class StandIn:
             response = await self._answered(request, handler)
             self.git_calls.append(Call(request.method, path, response.status))
             return response
+        refusal = self._refusal(f"{request.method} {path}")
         if request.path.startswith(PAGES):
+            if refusal is not None:
+                return await self._refused(refusal, request, handler)
             return await self._answered(request, handler)
-        refusal = self._refused(f"{request.method} {path}")
-        response = refusal or self._moved_to(request) or await self._answered(request, handler)
+        if refusal is not None:
+            response = await self._refused(refusal, request, handler)
+        else:
+            response = self._moved_to(request) or await self._answered(request, handler)
         self._add_limits(response)
         call = Call(
             request.method,
@@ -390,21 +413,32 @@ class StandIn:
                 self.problems.append(f"unplanned request: {call}")
             headers = {"WWW-Authenticate": 'Basic realm="GitHub"'} if error.status == 401 else {}
             return web.json_response({"message": error.reason}, status=error.status, headers=headers)
+        except ConnectionError:
+            return web.Response(status=499)  # whoever asked has given up, so nobody reads this
         except Exception as error:  # noqa: BLE001 - a mistake in here must fail the test, not look like a broken GitHub
             self.problems.append(f"{call}: {error!r}")
             return web.json_response({"message": "Server Error"}, status=500)
         return response
 
-    def _refused(self, call: str) -> web.Response | None:
+    def _refusal(self, call: str) -> _Refusal | None:
         refusal = next((refusal for refusal in self._refusals if refusal.part in call), None)
         if refusal is None:
             return None
         refusal.times -= 1
         if not refusal.times:
             self._refusals.remove(refusal)
-        return web.Response(
-            status=refusal.status, headers=refusal.headers, text=refusal.body, content_type="application/json"
-        )
+        return refusal
+
+    async def _refused(
+        self, refusal: _Refusal, request: web.Request, handler: Callable[[web.Request], Any]
+    ) -> web.StreamResponse:
+        if refusal.done:
+            await self._answered(request, handler)
+        if refusal.mood != "answer":
+            await _fail(request, refusal.mood)
+            return web.Response(status=499)  # nobody gets it
+        headers = {"Content-Type": "application/json", **refusal.headers}
+        return web.Response(status=refusal.status, headers=headers, body=refusal.body.encode())
 
     def _moved_to(self, request: web.Request) -> web.Response | None:
         """A read of a renamed repository is sent on with 301, a write with 307, which keeps its method."""
@@ -499,6 +533,13 @@ class StandIn:
                 "repo": {"full_name": repo.name, "private": not repo.public},
             },
         }
+
+    async def _get_repository(self, request: web.Request) -> web.Response:
+        if (shown := self.people.repository(request)) is not None:
+            return shown
+        repo = self.authorised(request, "metadata")
+        seen = {"full_name": repo.name, "private": not repo.public, "default_branch": repo.default_branch}
+        return _with_etag(request, {"id": repo.id, "name": repo.name.partition("/")[2], **seen})
 
     async def _get_pull(self, request: web.Request) -> web.Response:
         repo = self.authorised(request, "pull_requests")
@@ -710,6 +751,25 @@ class StandIn:
     async def _git_upload_pack(self, request: web.Request) -> web.StreamResponse:
         repo = self.authorised(request, "contents")
         return await _upload_pack(request, repo.git_dir, "application/x-git-upload-pack-result", b"")
+
+
+async def _fail(request: web.Request, mood: Mood) -> None:
+    """End a connection in another way than by an answer, and wait until whoever asked has seen it."""
+    transport = request.transport
+    if transport is None:
+        return
+    match mood:
+        case "reset":
+            connection = transport.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            transport.abort()
+        case "half":
+            transport.write_eof()
+        case "cut":
+            transport.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{")
+            transport.close()
+    while not transport.is_closing() and request.transport is not None:  # noqa: ASYNC110 - the other side closes it
+        await asyncio.sleep(0.01)
 
 
 async def _upload_pack(request: web.Request, git_dir: Path, kind: str, first: bytes, *flags: str) -> web.StreamResponse:

@@ -111,7 +111,7 @@ def subject_from(repo: Path, base: str, head: str) -> Callable[[Path], Subject]:
     """Two revisions of a repository on this machine, which is read and never written to.
 
     Raises:
-        bot.source.SourceError: there is no such repository or revision.
+        bot.git.SourceError: there is no such repository or revision.
     """
     source = LocalRepository(repo)
     old, new = source.resolve(base), source.resolve(head)
@@ -190,7 +190,8 @@ async def _show(stage: Stage, *, keep: bool) -> None:
     pull = stage.repository.pulls[1]
     cold = await _deliver(stage, pull)
     step.done("a signed webhook, a job, and its answer")
-    requests, fetches = len(stage.github.calls), len(stage.github.git_calls)
+    requests = len([call for call in stage.github.calls if not call.path.startswith("/app/hook/")])
+    fetches = len(stage.github.git_calls)
     run = next((r for r in stage.repository.check_runs if r["head_sha"] == pull.head), None)
     if run is None:
         raise DemoError("the job left no check run")

@@ -3,10 +3,10 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import aiohttp
 import pytest
@@ -16,21 +16,30 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 import bot.checking
 import bot.github
 import bot.queue
+import bot.worker
+from analyzer.model import Snapshot
 from bot.config import Secret, Settings
+from bot.dashboard import permissions
 from bot.demo.github import PullState, RepositoryState, StandIn
 from bot.demo.sample import commit, git
 from bot.github import TIMEOUT, GitHub, Installation
 from bot.ids import Repo, Sha
-from bot.queue import Jobs
+from bot.mirrors import Mirror
+from bot.queue import SWEEP_TURN, Jobs
 from bot.valkey import _children, _ensure
 from bot.web import listening
 from bot.worker import working
 from tests.bot.line import BASE, NAME, Line
+from tests.bot.manifest_flow import Visitor
 from tests.bot.openapi import Judge, UnavailableError, description, must_not_skip, webhook_examples
+from tests.bot.signing_in import Place, standing
 
 APP_ID = 4242
 INSTALLATION = 7
 WEBHOOK_SECRET = "a webhook secret"
+
+
+Made = Callable[[], Awaitable[Mirror]]
 
 
 class Keys(NamedTuple):
@@ -154,6 +163,17 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 10.0)
             await asyncio.sleep(0.005)
 
 
+def gits(address: str) -> list[int]:
+    """All processes of git that speak with a server, and what they started."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command = (folder / "cmdline").read_bytes()
+            if command.startswith((b"git\0", b"/usr/lib/git-core/", b"git-")) and address.encode() in command:
+                found.append(int(folder.name))
+    return found
+
+
 @pytest.fixture(scope="session")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a real Valkey that all tests share."""
@@ -175,14 +195,27 @@ async def jobs(valkey: str) -> AsyncIterator[Jobs]:
 
 
 @pytest.fixture
+def dashboard() -> Literal["on", "off"]:
+    """Whether the line records what its pages show: only tests about that pay for it, and see its requests."""
+    return "off"
+
+
+@pytest.fixture
 async def line(  # noqa: PLR0917 - pytest gives fixtures by name
-    standin: StandIn, settings: Settings, valkey: str, jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    standin: StandIn,
+    settings: Settings,
+    valkey: str,
+    jobs: Jobs,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    dashboard: Literal["on", "off"],
 ) -> AsyncIterator[Line]:
     """A web server and a worker on one store. Waiting for a GitHub that is away is shortened."""
     monkeypatch.setattr(bot.github, "READ_RETRIES", ())
     for module in (bot.github, bot.checking):
         monkeypatch.setattr(module, "BROKEN_WAIT", 0.0)
     monkeypatch.setattr(bot.queue, "RETRY_DELAY", 0.01)
+    monkeypatch.setattr(bot.worker, "DEQUEUE_TIMEOUT", 0.1)
     folder = tmp_path / "repository.git"
     folder.mkdir()
     git(folder, "init", "--quiet", "--bare", ".")
@@ -190,8 +223,42 @@ async def line(  # noqa: PLR0917 - pytest gives fixtures by name
     git(folder, "update-ref", "refs/heads/main", base)
     git(folder, "update-ref", "refs/heads/other", base)
     repository = standin.add_repository(NAME, folder, INSTALLATION, public=True)
-    here = replace(settings, host="127.0.0.1", port=0)
+    here = replace(settings, host="127.0.0.1", port=0, dashboard=dashboard)
+    await jobs.redis.set(SWEEP_TURN, "nobody")  # what is told twice here is told by the test
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(working(here, valkey))
         url = await stack.enter_async_context(listening(here, valkey))
         yield Line(standin, repository, jobs, url, here, valkey, base)
+
+
+@pytest.fixture
+def mirror_of(standin: StandIn, installation: Installation, tmp_path: Path) -> Made:
+    """Makes a mirror, as each job does."""
+
+    async def make() -> Mirror:
+        token = await installation.token()
+        return await asyncio.to_thread(Mirror, tmp_path / "mirrors", installation.repo, standin.url, token)
+
+    return make
+
+
+def analysed(mirror: Mirror, base: Sha, head: Sha, pull: int = 1) -> tuple[Snapshot, Snapshot]:
+    mirror.fetch(base, head, pull)
+    return mirror.snapshots(base, head)
+
+
+@pytest.fixture
+async def place(
+    standin: StandIn, settings: Settings, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Place]:
+    """Where people sign in. Nothing that GitHub says is remembered."""
+    monkeypatch.setattr(permissions, "REMEMBERED", 0.0)
+    async with standing(standin, settings, jobs) as place:
+        yield place
+
+
+@pytest.fixture
+async def visitor() -> AsyncIterator[Visitor]:
+    """Somebody's browser."""
+    async with Visitor() as visitor:
+        yield visitor

@@ -8,15 +8,17 @@ from bot.comment import MARKER
 from bot.config import Settings
 from bot.demo.github import PullState, RepositoryState, StandIn
 from bot.demo.sample import commit, git
+from bot.health import LAST, PROCESSES
 from bot.ids import Sha
 from bot.inbox import PENDING
-from bot.queue import QUEUE, Jobs
+from bot.queue import QUEUE, SWEEP_TURN, Jobs
 
 NAME = "Example/Berth"
 SETTINGS = ".github/winparity.yml"
 Tree = dict[str, str]
 
-PATIENCE = 20.0
+# For what hangs. What GitHub refuses nine times in a row is waited for nine times: 17 s on a quiet machine.
+PATIENCE = 120.0
 REAL = """package vol
 
 import "os"
@@ -131,7 +133,8 @@ class Line:
 
     async def queued(self) -> set[bytes]:
         """The names of all that is known of events."""
-        return {name for name in await self.jobs.redis.keys("*") if name.startswith((b"wp:", b"saq:job:"))}
+        known = {name for name in await self.jobs.redis.keys("*") if name.startswith((b"wp:", b"saq:job:"))}
+        return known - {SWEEP_TURN.encode(), PROCESSES.encode(), LAST.encode()}
 
     @property
     def writes(self) -> list[str]:

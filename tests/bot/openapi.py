@@ -66,8 +66,10 @@ USED = {
     "/app-manifests/{code}/conversions": ["post"],
     "/app/hook/config": ["get"],
     "/app/hook/deliveries": ["get"],
+    "/app/hook/deliveries/{delivery_id}/attempts": ["post"],
     "/app/installations": ["get"],
     "/app/installations/{installation_id}/access_tokens": ["post"],
+    "/repos/{owner}/{repo}": ["get"],
     "/repos/{owner}/{repo}/branches/{branch}": ["get"],
     "/repos/{owner}/{repo}/commits/{commit_sha}/pulls": ["get"],
     "/repos/{owner}/{repo}/issues": ["get", "post"],
@@ -84,6 +86,9 @@ USED = {
     "/repos/{owner}/{repo}/commits/{ref}/check-runs": ["get"],
     "/repos/{owner}/{repo}/check-runs": ["post"],
     "/repos/{owner}/{repo}/check-runs/{check_run_id}": ["patch"],
+    "/user": ["get"],
+    "/user/installations": ["get"],
+    "/user/installations/{installation_id}/repositories": ["get"],
 }
 WEBHOOKS = [
     f"pull-request-{action}" for action in ("opened", "reopened", "synchronize", "ready-for-review", "edited", "closed")

@@ -21,7 +21,7 @@ _REFERENCES = (
 )
 _VOID = {"br", "hr", "img", "input"}
 # All that a text of ours is made of.
-OURS = {"h3", "h4", "p", "ul", "li", "br", "a", "code", "strong", "sub", "details", "summary"}
+OURS = {"pre", "h3", "h4", "p", "ul", "li", "br", "a", "code", "strong", "sub", "details", "summary"}
 
 
 @dataclass
@@ -82,7 +82,7 @@ class _Parser(HTMLParser):
         for name, value in attrs:
             if name in {"href", "src"}:
                 self.found.links.append(value or "")
-            else:
+            elif (tag, name, value) != ("code", "class", "language-diff"):
                 self.found.attributes.append(f"{tag} {name}={value}")
         if tag not in _VOID:
             self.open.append(tag)

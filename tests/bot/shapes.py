@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+from analyzer.impact import Chain, Entry, Link
 from analyzer.model import (
     Accepted,
+    Advice,
     Analysis,
     Finding,
     Level,
@@ -14,6 +16,7 @@ from analyzer.model import (
     Stub,
     Unreadable,
 )
+from bot.affected import names
 
 BASE, HEAD = "b" * 40, "a1" * 20
 LOSS = Finding(
@@ -128,11 +131,40 @@ UNEXPLAINED = replace(
 )
 UNREADABLE = (Unreadable("big/data.go", "larger than 2 MiB"), Unreadable("odd/link.go", "a symbolic link"))
 HOSTILE_NAME = "a\n\x1b[31m`@octocat` [x](http://evil.example) <script> #1 \u202e_windows.go"
+PAUSED = Entry("route", "POST /containers/{name}/pause")
+STEPS = (
+    Link("api:router.pause", Place("api/router.go", 20), Place("api/router.go", 24)),
+    Link("volume:Store.Free", Place("volume/usage_windows.go", 6), None),
+)
+CHAINS = (
+    Chain(PAUSED, STEPS, sure=True),
+    Chain(Entry("route", "GET /containers/{name}/json"), STEPS, sure=True),
+    Chain(Entry("start", "berthd"), STEPS[1:], sure=True),
+)
+REACHED = replace(LOSS, chains=CHAINS, entries=9, impact=tuple(names(CHAINS)))
+PERHAPS = replace(WARNING, chains=(replace(CHAINS[0], sure=False),), entries=1, impact=tuple(names(CHAINS[:1])))
+STARTED = replace(WARNING, symbol=None, chains=CHAINS[2:], entries=1, impact=("berthd",))
+HOSTILE_LINK = Link(f"x:{HOSTILE_NAME}", Place(f"x/{HOSTILE_NAME}", 1), None)
+HOSTILE_PATCH = f"--- a/x\n+++ b/x\n@@ -1 +1 @@\n+// ```{HOSTILE_NAME}\n+</details>\n```\n+{'`' * 90} @octocat #1\n"
 HOSTILE = replace(
     LOSS,
     path=f"x/{HOSTILE_NAME}",
     symbol=f"T.{HOSTILE_NAME}",
     message=f"T.{HOSTILE_NAME} is gone; see GH-1, www.evil.example, http://evil.example :tada: **deadbeef1234** [bold]x[/]",
+    chains=(Chain(Entry("command", HOSTILE_NAME), (HOSTILE_LINK, HOSTILE_LINK), sure=True),),
+    entries=1,
+    impact=(HOSTILE_NAME,),
+    advice=Advice(f"x/{HOSTILE_NAME}", HOSTILE_PATCH),
+)
+
+
+PATCH = (
+    "--- a/volume/old_windows.go\n+++ b/volume/old_windows.go\n@@ -1,3 +1,8 @@\n package volume\n \n const old = `${HOME}`\n"
+    "+\n+// Free is not supported on Windows.\n+func (s *Store) Free() error {\n+\treturn errNotSupported\n+}\n"
+)
+ADVISED = replace(GONE, advice=Advice("volume/old_windows.go", PATCH))
+UNADVISED = replace(
+    GONE, symbol="Store.Sync", advice=Advice("volume/old_windows.go", "", "unix.Stat_t does not exist on Windows")
 )
 
 
@@ -146,9 +178,11 @@ SHAPES = {
     "regressed": analysis(LOSS, GONE, verdict="regressed"),
     "behind": analysis(WARNING, UNTESTED, VENDORED, verdict="regressed"),
     "mixed": analysis(LOSS, WARNING, GAIN, QUIET, NOTE, verdict="mixed"),
+    "reached": analysis(REACHED, PERHAPS, STARTED, verdict="regressed"),
     "unchanged": analysis(),
     "incomplete": analysis(WARNING, verdict="regressed", unreadable=UNREADABLE),
     "incomplete-unchanged": analysis(unreadable=UNREADABLE),
+    "advised": analysis(ADVISED, UNADVISED, verdict="regressed"),
     "quiet": analysis(QUIET, verdict="regressed"),
     "accepted": analysis(ACCEPTED, LISTED, STALE),
     "commanded": analysis(GAIN, COMMANDED, verdict="improved"),

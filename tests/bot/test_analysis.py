@@ -8,17 +8,20 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import pygit2
 import pytest
+from pygit2.enums import ObjectType
 
 import bot.analysis
-from bot.analysis import Analyst, DiedError, LimitError, Task
+from bot.analysis import Analyst, Task
+from bot.children import DiedError, LimitError, Places
 from bot.config import Settings
-from bot.demo.github import RepositoryState
-from bot.demo.sample import commit
+from bot.demo.github import RepositoryState, StandIn
+from bot.demo.sample import commit, git
+from bot.git import MovedError, TooLargeError
 from bot.github import Installation
 from bot.ids import Repo, Sha
-from bot.source import MovedError
-from tests.bot.conftest import NAME, Template, until
+from tests.bot.conftest import NAME, Template, gits, until
 
 REPO = Repo(NAME)
 # tree-sitter looks for the end of each of these again and again: some seconds a megabyte.
@@ -124,6 +127,47 @@ async def test_one_that_wants_too_much_memory_is_ended(
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="the limit and its proof are Linux's")
+async def test_a_git_that_wants_too_much_memory_is_ended(
+    settings: Settings, installation: Installation, repository: RepositoryState, template: Template
+) -> None:
+    objects = pygit2.Repository(str(repository.git_dir)).odb
+    content = pygit2.Repository(str(repository.git_dir))[template.main].read_raw()
+    head = Sha(str(objects.write(ObjectType.COMMIT, content + b"m" * 300_000_000)))
+    git(repository.git_dir, "update-ref", "refs/heads/huge", head)
+    small = Analyst(replace(settings, concurrency=1, job_memory=100))
+    try:
+        token = await installation.token()
+        with pytest.raises(TooLargeError, match="more memory or time"):
+            await small.compare(Task(REPO, template.main, head), token)
+        assert (await small.compare(Task(REPO, template.fork_point, template.main), token)).go
+    finally:
+        await asyncio.to_thread(small.close)
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="git is found by /proc")
+async def test_one_whose_git_hangs_leaves_no_git_behind(
+    analyst: Analyst, installation: Installation, standin: StandIn, template: Template, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, task = await installation.token(), Task(REPO, template.fork_point, template.change)
+    assert (await analyst.compare(Task(REPO, template.fork_point, template.main), token)).go, "the child is there"
+    seen: list[int] = []
+    standin.on_call, standin.latency = lambda *_: seen.extend(gits(standin.url)), 60
+    with monkeypatch.context() as patch:
+        patch.setattr(bot.analysis, "TIME_LIMIT", 5)
+        with pytest.raises(LimitError, match="longer"):
+            await analyst.compare(task, token)
+    assert seen
+
+    async def ended() -> bool:
+        return not await asyncio.to_thread(gits, standin.url)
+
+    await until(ended)
+    standin.latency = 0
+    assert (await analyst.compare(task, token)).go
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="a child is found by /proc")
 async def test_one_that_is_killed_is_a_failure_that_may_be_tried_again(
     analyst: Analyst, installation: Installation, repository: RepositoryState, template: Template
@@ -155,6 +199,6 @@ async def test_one_that_is_killed_while_it_waits_costs_nothing(
 
 
 def test_a_child_is_told_no_secret(settings: Settings) -> None:
-    places = repr(bot.analysis._Places.of(settings))
+    places = repr(Places.of(settings))
     assert settings.private_key.reveal() not in places
     assert "Secret" not in places

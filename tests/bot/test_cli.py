@@ -15,18 +15,22 @@ from bot.demo.sample import commit, git, make_repository
 COMMANDS = (
     "diff",
     "scan",
+    "features",
     "files",
     "explain",
     "blame",
+    "history",
     "pr",
     "hook",
     "demo",
     "setup",
     "replay",
     "shadow",
+    "backfill",
     "queue",
     "serve",
     "worker",
+    "health",
     "doctor",
 )
 REAL = 'package vol\n\nimport "os"\n\nfunc Free(name string) error {\n\treturn os.Remove(name)\n}\n'

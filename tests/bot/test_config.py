@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from bot.config import (
     SETTINGS,
@@ -68,6 +70,8 @@ def test_defaults_are_the_ones_that_are_documented(least: dict[str, str]) -> Non
         "WINPARITY_GITHUB_API_URL": settings.api_url,
         "WINPARITY_GITHUB_URL": settings.git_url,
         "WINPARITY_WRITE_SPACING": str(settings.write_spacing),
+        "WINPARITY_METRICS_HOST": settings.metrics_host,
+        "WINPARITY_DRAIN": f"{settings.drain:.0f}",
         "WINPARITY_DATA_DIR": "~/" + settings.data_dir.relative_to(Path.home()).as_posix(),
     }
     assert read == {name: documented[name] for name in read}
@@ -86,18 +90,29 @@ def test_every_setting_is_read(least: dict[str, str], keys: Keys, tmp_path: Path
         "REDIS_URL": "rediss://user:password@redis.example.com:6380/1",
         "WINPARITY_DATA_DIR": str(tmp_path),
         "WINPARITY_CACHE": "off",
+        "WINPARITY_DASHBOARD": "off",
         "HOST": "::1",
         "PORT": "0",
         "WINPARITY_ALERT_URLS": "https://alerts.example.com/a/b  slack+https://hooks.example.com/c",
         "WINPARITY_ALERT_SECRET": "a secret for alerts",
         "WINPARITY_CONCURRENCY": "1",
         "WINPARITY_JOB_MEMORY": "512",
+        "WINPARITY_MIRRORS_GIB": "3",
         "WINPARITY_COMMENT": "always",
         "WINPARITY_LOG": "json",
         "WINPARITY_GITHUB_API_URL": "https://ghe.example.com/api/v3/",
         "WINPARITY_GITHUB_URL": "http://ghe.example.com",
         "WINPARITY_WRITE_SPACING": "0.5",
         "WINPARITY_SHADOW": "Example/Berth  somebody/*",
+        "WINPARITY_METRICS_PORT": "9100",
+        "WINPARITY_METRICS_HOST": "::1",
+        "WINPARITY_METRICS_TOKEN": "a token for metrics",
+        "WINPARITY_DRAIN": "7.5",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318/",
+        "WINPARITY_PUBLIC_URL": "https://wp.example.com:8443/",
+        "WINPARITY_CLIENT_ID": "Iv23liAbC",
+        "WINPARITY_CLIENT_SECRET": "a-client-secret",
+        "WINPARITY_ADMINS": "@Octocat, somebody_acme",
     }
     settings = Settings.from_env(environ)
     assert environ.keys() | least.keys() == {setting.name for setting in SETTINGS}
@@ -114,6 +129,7 @@ def test_every_setting_is_read(least: dict[str, str], keys: Keys, tmp_path: Path
         "app_id": 7,
         "data_dir": tmp_path,
         "cache": "off",
+        "dashboard": "off",
         "host": "::1",
         "port": 0,
         "concurrency": 1,
@@ -124,7 +140,19 @@ def test_every_setting_is_read(least: dict[str, str], keys: Keys, tmp_path: Path
         "git_url": "http://ghe.example.com",
         "write_spacing": 0.5,
         "shadow": ("example/berth", "somebody/*"),
+        "mirrors_gib": 3,
+        "metrics_port": 9100,
+        "metrics_host": "::1",
+        "drain": 7.5,
+        "otlp_endpoint": "http://127.0.0.1:4318",
+        "public_url": "https://wp.example.com:8443",
+        "client_id": "Iv23liAbC",
+        "admins": {"octocat", "somebody_acme"},
     }
+    assert settings.client_secret is not None
+    assert settings.client_secret.reveal() == environ["WINPARITY_CLIENT_SECRET"]
+    assert settings.metrics_token is not None
+    assert settings.metrics_token.reveal() == environ["WINPARITY_METRICS_TOKEN"]
     repos = ("example/berth", "example/other", "somebody/any", "somebody-else/any")
     assert [settings.shadows(Repo(repo)) for repo in repos] == [True, False, True, False]
 
@@ -248,10 +276,37 @@ WRONG = [
     *(("WINPARITY_COMMENT", value) for value in ("sometimes", "Always")),
     ("WINPARITY_LOG", "xml"),
     *(("WINPARITY_GITHUB_API_URL", value) for value in ("api.github.com", "https://", "ftp://x")),
-    *(("WINPARITY_GITHUB_URL", value) for value in ("ssh://git@github.com", "file:///srv", "ext::sh -c x", "--x")),
+    *(
+        ("WINPARITY_GITHUB_URL", value)
+        for value in (
+            "ssh://git@github.com",
+            "file:///srv",
+            "ext::sh -c x",
+            "--x",
+            "https://[::1",
+            "https://",
+            "https://h:x",
+        )
+    ),
+    *(
+        ("WINPARITY_PUBLIC_URL", value)
+        for value in ("wp.example.com", "https://", "https://[::1", "https://x/y", "https://x?y", "https://u@x")
+    ),
+    *(("WINPARITY_ADMINS", value) for value in ("a b/c", "-x")),
     *(("REDIS_URL", value) for value in ("localhost:6379", "http://x", "/run/redis.sock")),
     *(("WINPARITY_PRIVATE_KEY", value) for value in ("MIIEow", "-----BEGIN PUBLIC KEY-----")),
 ]
+
+
+def test_half_of_what_signing_in_needs_is_named(least: dict[str, str]) -> None:
+    for name in ("WINPARITY_CLIENT_ID", "WINPARITY_CLIENT_SECRET"):
+        assert _problems({**least, name: "Iv1.x"}) == ["WINPARITY_CLIENT_ID and WINPARITY_CLIENT_SECRET go together"]
+    [problem] = _problems({**least, "WINPARITY_CLIENT_ID": "Iv1", "WINPARITY_CLIENT_SECRET": PASSWORD})
+    assert problem == "WINPARITY_CLIENT_SECRET is no client secret"
+    swapped = {"WINPARITY_CLIENT_ID": "0123456789" * 4, "WINPARITY_CLIENT_SECRET": "Iv1.x"}
+    [problem] = _problems({**least, **swapped})
+    assert problem.startswith("WINPARITY_CLIENT_ID must be")
+    assert "0123" not in problem
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG)
@@ -360,3 +415,11 @@ def test_the_command_line_remembers_in_the_cache_folder(environ: dict[str, str],
 def test_a_wrong_word_for_the_cache_is_named() -> None:
     with pytest.raises(ConfigError, match="WINPARITY_CACHE"):
         cache_folder({"WINPARITY_CACHE": "maybe"})
+
+
+@given(st.dictionaries(st.sampled_from([setting.name for setting in SETTINGS]), st.text(max_size=40)))
+@example({"WINPARITY_GITHUB_URL": "https://[::1"})
+@example({"WINPARITY_ALERT_URLS": "https://[::1"})
+def test_whatever_is_set_is_taken_or_named(environ: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="WINPARITY_"):
+        Settings.from_env({**environ, "WINPARITY_APP_ID": "no number"})

@@ -135,6 +135,23 @@ async def test_what_the_app_does_not_ask_for_nobody_can_grant(standin: StandIn, 
     assert [check.name for check in _wrong(await _checks(environ))] == ["permissions"]
 
 
+@pytest.mark.parametrize(
+    ("known", "level", "said"),
+    [
+        ({"WINPARITY_PUBLIC_URL": "https://wp.example.com"}, "ok", "https://wp.example.com/login/callback"),
+        ({}, "warning", "WINPARITY_PUBLIC_URL"),
+        ({"WINPARITY_CLIENT_ID": "Iv1.another"}, "failure", "not this app's"),
+    ],
+)
+async def test_whether_people_can_sign_in(
+    standin: StandIn, environ: dict[str, str], known: dict[str, str], level: str, said: str
+) -> None:
+    ours = {"WINPARITY_CLIENT_ID": standin.app.client_id, "WINPARITY_CLIENT_SECRET": PASSWORD}
+    [found] = [check for check in await _checks({**environ, **ours, **known}) if check.name == "sign-in"]
+    assert found.level == level
+    assert said in f"{found.message} {found.advice}"
+
+
 async def test_no_deliveries_are_no_fault_but_a_hint(standin: StandIn, environ: dict[str, str]) -> None:
     _delivered(standin)
     checks = await _checks(environ)

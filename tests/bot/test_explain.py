@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from analyzer.dependency import is_import_path
 from analyzer.explain import explain, suggestions
 from analyzer.model import Options, Platform, Status
 from bot.blame import Event, History, blame_json, show_blame, words
@@ -255,3 +256,10 @@ def test_the_commands_say_what_is_wrong(run: Run, given: tuple[str, ...], said: 
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [("example.org/hcs", True), ("daemon:F", False), ("T.M", False), ("daemon/x", False)]
+)
+def test_only_a_path_with_a_host_is_a_module(words: str, said: bool) -> None:  # noqa: FBT001
+    assert is_import_path(words) is said

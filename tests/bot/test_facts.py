@@ -74,7 +74,7 @@ def test_what_is_asked_deeper_is_read_again_once(tmp_path: Path, read: list[str]
 def test_a_damaged_entry_is_read_again(tmp_path: Path, read: list[str]) -> None:
     FactsStore(tmp_path)(_wanted(2))
     with sqlite3.connect(_file(tmp_path)) as store:
-        store.execute("UPDATE facts SET facts = x'c1' WHERE id = 1")
+        store.execute("UPDATE kept SET data = x'c1' WHERE id = 1")
     store.close()
     assert FactsStore(tmp_path)(_wanted(2)) == reading.read_all(_wanted(2))
     assert len(read) == 3

@@ -437,15 +437,6 @@ async def test_a_link_to_another_server_is_not_followed(
     assert brought == []
 
 
-async def test_a_redirect_to_another_server_is_followed_without_the_token(
-    standin: StandIn, installation: Installation, pull: PullState
-) -> None:
-    async with _elsewhere({}) as (url, brought):
-        standin.refuse_next("/comments", 302, {"Location": f"{url}/there"})
-        assert await installation.comments(pull.number) == []
-    assert brought == [None]
-
-
 # People.
 
 

@@ -56,12 +56,12 @@ async def test_all_of_it_is_forgotten_and_of_others_nothing(line: Line, how: str
 async def test_the_last_of_an_owner_takes_its_folder_along(line: Line) -> None:
     await push(line, LOST)
     await line.tell("installation", **_gone("installation", NAME))
-    assert list((line.settings.data_dir / "mirrors").iterdir()) == []
+    assert [path.name for path in (line.settings.data_dir / "mirrors").iterdir()] == [".new"]
     await line.tell("installation", **_gone("installation", NAME))
 
 
 async def test_what_was_left_by_an_attempt_that_was_killed_goes_too(line: Line) -> None:
-    left = line.settings.data_dir / "mirrors" / "example" / ".gone-berth.git"
+    left = line.settings.data_dir / "mirrors" / ".gone" / "tmpx" / "mirror"
     left.mkdir(parents=True)
     (left / "HEAD").write_text("")
     await line.tell("installation", **_gone("installation", NAME))
@@ -74,3 +74,14 @@ async def test_a_count_that_a_job_compares_with_stays_while_it_runs(line: Line) 
         await redis.set(f"{subject}:{what}", 3)
     await line.tell("installation", **_gone("installation", NAME))
     assert {key.decode() for key in await redis.keys(f"{subject}:*")} == {f"{subject}:asked", f"{subject}:lock"}
+
+
+async def test_a_thousand_repositories_cost_one_walk_through_the_store(line: Line) -> None:
+    redis = line.jobs.redis
+    await redis.mset({f"wp:on:moby/r{number}#1:asked": 1 for number in range(1000)})
+    await redis.mset({"wp:on:moby/r1-2#1:asked": 1, "wp:on:moby/other@r1#1:state": 1, "wp:on:moby2/r1#1:asked": 1})
+    await redis.config_resetstat()
+    assert await line.jobs.forget([Repo(f"moby/r{number}") for number in range(1000)]) == 1000
+    stats: Any = await redis.info("commandstats")
+    assert stats["cmdstat_scan"]["calls"] <= 3
+    assert len(await redis.keys("wp:on:moby*")) == 3

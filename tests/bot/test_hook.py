@@ -11,9 +11,10 @@ import yaml
 
 from bot.config import PreCommit
 from bot.demo.sample import commit, git
+from bot.git import SourceError
 from bot.hook import pushed
 from bot.repo_config import PATH as SETTINGS
-from bot.source import LocalRepository, SourceError
+from bot.source import LocalRepository
 from tests.bot.line import BASE, HARMLESS, LOST, Tree
 
 ROOT = Path(__file__).parents[2]

@@ -2,12 +2,14 @@
 
 import copy
 import pickle
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.ids import Repo, Sha
+from bot import git
+from bot.ids import Repo, Sha, is_branch
 
 HEX = "0123456789abcdef0123456789abcdef01234567"
 LONGEST_OWNER, LONGEST_NAME = "o" * 39, "n" * 100
@@ -99,3 +101,32 @@ def test_an_error_repeats_only_the_beginning(kind: type[str]) -> None:
 def test_a_copy_is_still_an_id(value: str) -> None:
     for copied in (copy.deepcopy(value), pickle.loads(pickle.dumps(value))):  # noqa: S301 - made in this line
         assert (copied, type(copied)) == (value, type(value))
+
+
+BRANCHES = ["main", "release/1.2", "28.x", "a.b", "é", "a%2f", "x'y", "a@b", "@", "HEAD-1", "a/b.c/d"]
+NO_BRANCHES = [
+    "",
+    ".",
+    "..",
+    "../x",
+    "a/../b",
+    "a/..",
+    ".a",
+    "a/.b",
+    "/a",
+    "a/",
+    "a//b",
+    "a.",
+    "a.lock",
+    "a.lock/b",
+    "@",
+    "a@{b",
+]
+NO_BRANCHES += ["-a", "--upload-pack=x", "a b", "a\nb", "a\0b", "a\x7f", "a~1", "a^", "a:b", "a?b", "a*", "a[b", "a\\b"]
+
+
+@pytest.mark.parametrize("name", BRANCHES + NO_BRANCHES)
+def test_a_branch_is_what_git_takes_for_one(name: str, tmp_path: Path) -> None:
+    assert is_branch(name) is (name in BRANCHES)
+    if "\0" not in name:
+        assert (git.run(tmp_path, "check-ref-format", "--branch", name).returncode == 0) is is_branch(name)

@@ -18,7 +18,7 @@ from bot.demo.sample import commit, git
 from bot.inbox import PENDING
 from bot.queue import Jobs
 from tests.bot.conftest import APP_ID, NAME, WEBHOOK_SECRET, Keys
-from tests.bot.line import BASE, LOST
+from tests.bot.line import BASE, LOST, REAL, STUB
 
 pytestmark = pytest.mark.slow
 
@@ -38,6 +38,7 @@ class Stage:
     environment: dict[str, str]
     folder: Path
     port: int
+    store: str
     running: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     async def start(self, *words: str) -> asyncio.subprocess.Process:
@@ -121,11 +122,12 @@ async def stage(  # noqa: PLR0917 - pytest gives fixtures by name
         "WINPARITY_GITHUB_URL": standin.url,
         "WINPARITY_WRITE_SPACING": "0",
         "WINPARITY_COMMENT": "always",
+        "WINPARITY_DASHBOARD": "off",  # when all is done is asked of the delivery alone
         "REDIS_URL": valkey,
         "HOST": "127.0.0.1",
         "PORT": str(port),
     }
-    stage = Stage(standin, repository, jobs, environment, tmp_path, port)
+    stage = Stage(standin, repository, jobs, environment, tmp_path, port, valkey)
     yield stage
     for process in stage.running:
         if process.returncode is None:
@@ -193,6 +195,38 @@ async def test_a_worker_killed_after_it_opened_an_issue_leaves_one(stage: Stage,
     await stage.until(stage.finished)
     assert [issue["state"] for issue in stage.repository.issues] == ["open"]
     assert f"{base}...{lost}" in stage.repository.issues[0]["body"]
+
+
+@pytest.mark.parametrize("made", [50, 100])
+async def test_a_worker_killed_between_annotations_leaves_a_run_that_the_next_finishes(stage: Stage, made: int) -> None:
+    git_dir, [before, after] = stage.repository.git_dir, [_functions(text) for text in (REAL, STUB)]
+    base = await asyncio.to_thread(commit, git_dir, {"vol/f_linux.go": before, "vol/f_windows.go": before}, "base")
+    git(git_dir, "update-ref", "refs/heads/main", base)
+    tree = {"vol/f_linux.go": before, "vol/f_windows.go": after}
+    head = await asyncio.to_thread(commit, git_dir, tree, "a change", base)
+    pull = stage.github.open_pull(NAME, "main", head)
+    await stage.web()
+    worker = await stage.start("worker")
+    gate = stage.hold("PATCH /repos/example/berth/check-runs", lambda: len(_annotated(stage)) == made)
+    await stage.send(pull)
+    await stage.until(lambda: gate.reached)
+    await _kill(worker)
+    [run] = stage.repository.check_runs
+    assert (run["status"], run["conclusion"]) == ("completed", "failure"), "until then it is concluded"
+    gate.open()
+    await stage.start("worker")
+    await _shown_once(stage, pull)
+    assert len(_annotated(stage)) == len({*_annotated(stage)}) == 120
+
+
+def _functions(text: str) -> str:
+    """A file with many a function of one body."""
+    package, _, function = text.partition("// Free")
+    return package + "\n".join(f"// Free{function}".replace("Free", f"Free{number}") for number in range(120))
+
+
+def _annotated(stage: Stage) -> list[int]:
+    return [remark["start_line"] for run in stage.repository.check_runs for remark in run["annotations"]]
 
 
 async def test_what_was_acknowledged_outlives_the_web_process(stage: Stage, pull: PullState) -> None:

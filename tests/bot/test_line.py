@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import redis
 from aiohttp import web
 
 import bot.analysis
@@ -19,7 +20,8 @@ from bot.comment import MARKER
 from bot.config import MAX_BODY_BYTES
 from bot.demo.sample import commit, git
 from bot.docs import HOME
-from bot.queue import TRIES
+from bot.events import AnyEvent
+from bot.queue import TRIES, Jobs
 from bot.worker import working
 from tests.bot.conftest import APP_ID, INSTALLATION, NAME
 from tests.bot.line import BASE, DOCUMENTS, HARMLESS, LOST, LOST_MORE, MALFORMED, PATIENCE, REAL, STUB, Line, Tree
@@ -162,7 +164,7 @@ async def test_an_event_that_changes_nothing_costs_just_these_requests(line: Lin
         (call.method, call.path.replace(pull.head, "HEAD").replace(line.fork_point, "BASE"), call.status)
         for call in calls
     ] == [
-        ("GET", f"{repo}/compare/BASE...HEAD", 304),
+        ("GET", f"{repo}/compare/BASE...HEAD", 200),
         ("GET", f"{repo}/commits/HEAD/check-runs", 200),
         ("GET", f"{repo}/issues/1/comments", 304),
     ]
@@ -331,6 +333,31 @@ async def test_an_event_that_is_old_news_shows_what_is(line: Line) -> None:
     assert len(line.bodies(pull)) == 1
 
 
+@pytest.mark.parametrize("older_first", [False, True])
+async def test_an_older_event_answers_for_a_newer_one_only_by_what_is(
+    line: Line, monkeypatch: pytest.MonkeyPatch, *, older_first: bool
+) -> None:
+    """Its own head is shown already, so nothing would be written, and nobody would ask what the head is."""
+    pull = await line.open(LOST)
+    await line.hear("opened", pull)
+    old = line.github.payload("edited", NAME, pull.number)
+    await line.push(pull, LOST_MORE)
+    count, asked = Jobs.count, f"wp:on:{NAME.lower()}#{pull.number}:asked"
+
+    async def counted(jobs: Jobs, event: AnyEvent) -> int:
+        """The job of the newer one waits somewhere else."""
+        await jobs.redis.incrby(asked, int(not older_first))
+        number = await count(jobs, event)
+        await jobs.redis.incrby(asked, int(older_first))
+        return number
+
+    monkeypatch.setattr(Jobs, "count", counted)
+    assert await line.github.deliver(f"{line.web}/webhook", "pull_request", old) == 202
+    await line.quiet()
+    assert [run["head_sha"] for run in line.runs()][-1] == pull.head
+    assert pull.head in line.bodies(pull)[0]
+
+
 async def test_an_event_during_a_job_is_answered_by_one_more(line: Line) -> None:
     pull = await line.open(LOST)
     newer = await line.commit(HARMLESS)
@@ -437,6 +464,25 @@ async def test_a_git_server_that_fails_is_asked_again(line: Line) -> None:
     assert len(line.bodies(pull)) == len(line.runs()) == 1
 
 
+@pytest.mark.parametrize(("kind", "comes"), [("pull", True), ("pull", False), ("group", False)])
+async def test_a_base_that_git_does_not_have_is_waited_for_and_then_said(
+    line: Line, monkeypatch: pytest.MonkeyPatch, kind: str, *, comes: bool
+) -> None:
+    monkeypatch.setattr(bot.queue, "MAX_TRIES", 2)
+    pull, lost = await line.open(LOST), "0123456789" * 4
+    if kind == "pull":
+        words = json.dumps({"merge_base_commit": {"sha": lost}})
+        line.github.refuse_next("/compare/", 200, body=words, times=2 - comes)
+        await line.hear("opened", pull, "the-delivery")
+    else:
+        group = {"head_sha": pull.head, "base_sha": lost, "base_ref": "refs/heads/main"}
+        await line.tell("merge_group", action="checks_requested", merge_group=group)
+    [run] = line.runs(pull.head)
+    assert (run["status"], run["conclusion"]) == ("completed", "failure" if comes else "neutral")
+    assert (lost in run["output"]["summary"].replace("\u200b", "")) == (not comes)
+    assert await line.jobs.buried() == []
+
+
 async def test_a_refusal_ends_the_job(line: Line) -> None:
     words = json.dumps({"message": "Resource not accessible by integration"})
     line.github.refuse_next("POST /repos/example/berth/check-runs", 403, body=words)
@@ -474,6 +520,23 @@ async def test_a_bug_of_ours_is_confessed_in_grey(line: Line, monkeypatch: pytes
     assert line.bodies(pull) == []
     await line.hear("opened", pull, "the-delivery")
     assert line.runs()[-1]["conclusion"] == "failure", "sent again, it is worked on again"
+
+
+async def test_a_store_that_goes_away_under_a_job_costs_it_no_try(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    compare, times = bot.analysis.Analyst.compare, [3]
+
+    async def interrupted(*given: Any) -> Any:
+        if not times[0]:
+            return await compare(*given)
+        times[0] -= 1
+        raise redis.ConnectionError("Connection refused.")
+
+    monkeypatch.setattr(bot.analysis.Analyst, "compare", interrupted)
+    monkeypatch.setattr(bot.queue, "MAX_TRIES", 2)
+    pull = await line.open(LOST)
+    await line.hear("opened", pull)
+    assert [run["conclusion"] for run in line.runs()] == ["failure"]
+    assert await line.jobs.buried() == []
 
 
 async def test_an_event_that_kills_its_worker_each_time_is_buried(line: Line) -> None:

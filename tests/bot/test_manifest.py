@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot import manifest as module
-from bot.manifest import lacking, manifest, new_app_url, organisation, registration, webhook_url
+from bot.manifest import lacking, manifest, new_app_url, organisation, public_url, registration, webhook_url
 from tests.bot.openapi import Judge
 
 ROOT = Path(__file__).parents[2]
@@ -71,12 +71,14 @@ def test_no_organisation(given: str) -> None:
 
 def test_the_manifest_is_app_yml_with_this_servers_addresses() -> None:
     made = manifest("https://wp.example.com/webhook", "http://127.0.0.1:1/setup/registered", "")
-    changed = {"hook_attributes", "redirect_url"}
+    changed = {"hook_attributes", "redirect_url", "callback_urls"}
     assert {name: value for name, value in made.items() if name not in changed} == {
         name: value for name, value in registration().items() if name not in changed
     }
     assert made["hook_attributes"] == {"url": "https://wp.example.com/webhook", "active": True}
     assert made["redirect_url"] == "http://127.0.0.1:1/setup/registered"
+    assert made["callback_urls"] == ["https://wp.example.com/login/callback"]
+    assert registration()["callback_urls"] == ["https://winparity.example.com/login/callback"]
     assert registration()["hook_attributes"]["url"] != made["hook_attributes"]["url"]
 
 
@@ -85,6 +87,19 @@ def test_the_manifest_is_app_yml_with_this_servers_addresses() -> None:
 )
 def test_an_organisations_app_has_a_name_that_may_be_free(org: str, name: str) -> None:
     assert manifest("https://x/webhook", "https://x", org)["name"] == name
+
+
+@pytest.mark.parametrize(
+    ("webhook", "url"),
+    [
+        ("https://wp.example.com:8443/webhook", "https://wp.example.com:8443"),
+        ("http://127.0.0.1:8080/webhook", "http://127.0.0.1:8080"),
+        ("https://smee.io/AbCd123", ""),
+    ],
+)
+def test_where_people_reach_the_server(webhook: str, url: str) -> None:
+    assert public_url(webhook) == url
+    assert bool(manifest(webhook, "https://x", "")["callback_urls"]) == bool(url)
 
 
 def test_github_knows_every_permission_that_is_asked_for(judge: Judge | None) -> None:

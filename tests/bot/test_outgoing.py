@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import hmac
+import io
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
@@ -11,10 +12,12 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from rich.console import Console
 
 from bot import outgoing
 from bot.config import Secret, Settings
 from bot.events import AlertEvent
+from bot.graves import open_graves, show_queue
 from bot.ids import Repo, Sha
 from tests.bot.conftest import INSTALLATION, NAME
 from tests.bot.line import BASE, LOST, REAL, STUB, Line
@@ -126,7 +129,15 @@ async def test_one_that_stays_down_is_given_up(
     await push(line, LOST)
     assert len(receiver.requests) == 4
     said = "".join(capsys.readouterr())
-    assert "given up: 127.0.0.1 answered HTTP 500" in said
+    graves = await line.jobs.buried()
+    assert [grave.why for _, grave in graves] == ["127.0.0.1 answered HTTP 500"] * 2
+    shown = io.StringIO()
+    await show_queue(line.redis_url, Console(file=shown, width=200), "terminal")
+    assert shown.getvalue().count("alert of example/berth@main") == 2
+    receiver.statuses = [200]
+    assert await open_graves(line.redis_url, "all", retry=True) == [name for name, _ in graves]
+    await line.quiet()
+    assert (len(receiver.requests), await line.jobs.buried()) == (6, [])
     assert "token" not in said.replace("access_tokens", "")
     assert "Traceback" not in said
 

@@ -31,7 +31,7 @@ def _parity(*dirs: str) -> Parity:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_comparison_is_shown_as_it_was(snapshots: Snapshots, shape: str) -> None:
-    snapshots.check(f"diff-{shape}.txt", _shown(lambda console: show_analysis(SHAPES[shape], console)))
+    snapshots.check(f"diff-{shape}.txt", _shown(lambda console: show_analysis(SHAPES[shape], console, patches=True)))
 
 
 @pytest.mark.parametrize(("name", "dirs"), [("two", ("a", "b/c")), ("none", ()), ("hostile", (HOSTILE_NAME,))])
@@ -57,6 +57,10 @@ def test_a_name_cannot_style_the_terminal() -> None:
     coloured = _shown(lambda console: show_analysis(analysis(HOSTILE), console), 10_000, colour=True)
     assert "[31m`" in coloured
     assert "\x1b[31m`" not in coloured
+
+
+def test_a_patch_is_shown_only_when_it_is_asked_for() -> None:
+    assert "errNotSupported" not in _shown(lambda console: show_analysis(SHAPES["advised"], console))
 
 
 def test_a_long_path_stays_on_one_line() -> None:

@@ -15,10 +15,11 @@ import bot.github
 from bot.config import Access, ConfigError, Secret
 from bot.demo.github import RepositoryState, StandIn
 from bot.demo.sample import commit, git
+from bot.git import UnreachableError
 from bot.ids import Repo
 from bot.pr import PullError, address, clones, sides
 from bot.repo_config import PATH as SETTINGS
-from bot.source import LocalRepository, UnreachableError
+from bot.source import LocalRepository
 from tests.bot.conftest import NAME
 from tests.bot.line import BASE, LOST
 

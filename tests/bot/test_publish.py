@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from bot.comment import MARKER
 from bot.demo.github import Call, PullState, RepositoryState, StandIn
 from bot.github import BusyError, CheckRun, Installation
 from bot.ids import Repo, Sha
-from bot.publish import About, Published, digest, publish
+from bot.publish import PARTIAL, About, Published, digest, publish
 from bot.report import Report, render
 from tests.bot.conftest import APP_ID, Template
 from tests.bot.shapes import SHAPES
@@ -234,7 +235,7 @@ async def test_a_run_whose_address_is_not_told_is_found_at_its_commit(
 
 
 @pytest.mark.parametrize(("count", "batches"), [(0, [0]), (1, [1]), (50, [50]), (51, [50, 1]), (120, [50, 50, 20])])
-async def test_annotations_go_in_batches_and_the_last_completes(
+async def test_annotations_go_in_batches_and_the_run_says_which_it_lacks(
     standin: StandIn,
     installation: Installation,
     repository: RepositoryState,
@@ -248,25 +249,62 @@ async def test_annotations_go_in_batches_and_the_last_completes(
     writes = _writes(standin)
     assert [call.method for call in writes] == ["POST", *["PATCH"] * (len(batches) - 1)]
     assert [len(call.body["output"]["annotations"]) for call in writes] == batches
-    states = [call.body["status"] for call in writes]
-    assert states == ["in_progress"] * (len(batches) - 1) + ["completed"]
+    assert {call.body["status"] for call in writes} == {"completed"}
+    whole = f"p1:{digest(report.check)}"
+    assert [call.body["external_id"] for call in writes] == [whole + PARTIAL] * (len(batches) - 1) + [whole]
     [run] = repository.check_runs
     assert (run["name"], run["conclusion"], run["head_sha"]) == (CHECK_NAME, "failure", pull.head)
     assert [annotation["message"] for annotation in run["annotations"]] == [f"message {i}" for i in range(count)]
     assert (await _publish(installation, pull, report)).check == "unchanged"
 
 
-async def test_a_run_that_lost_its_maker_is_made_again(
-    standin: StandIn, installation: Installation, repository: RepositoryState, pull: PullState
+@pytest.mark.parametrize("asked", [0, 3])
+@pytest.mark.parametrize("writes", [1, 2])
+async def test_a_run_that_lost_its_maker_is_finished(
+    installation: Installation, repository: RepositoryState, pull: PullState, writes: int, asked: int
+) -> None:
+    """Of three requests only some were made. Until the next comes it is concluded all the same."""
+    report, about = replace(RESOLVED, check=replace(CHECK, annotations=_annotations(120))), _about(pull)
+    about = replace(about, again=asked)
+    with pytest.raises(StopError):
+        await publish(installation, pull.number, about, report, _only(writes))
+    [run] = repository.check_runs
+    assert (run["status"], run["conclusion"], len(run["annotations"])) == ("completed", "failure", 50 * writes)
+    assert (await publish(installation, pull.number, about, report, _only(3 - writes))).check == "finished"
+    assert (await publish(installation, pull.number, about, report, _only(0))).check == "unchanged"
+    assert (await _publish(installation, pull, report)).check == "unchanged"
+    [run] = repository.check_runs
+    assert [annotation["message"] for annotation in run["annotations"]] == [f"message {i}" for i in range(120)]
+
+
+async def test_an_answer_that_was_lost_costs_no_annotation_and_doubles_none(
+    installation: Installation, repository: RepositoryState, pull: PullState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report = replace(RESOLVED, check=replace(CHECK, annotations=_annotations(120)))
-    standin.refuse_next("PATCH /repos/example/berth/check-runs", 502)
-    with pytest.raises(BusyError):
-        await _publish(installation, pull, report)
-    assert repository.check_runs[0]["status"] == "in_progress"
-    assert (await _publish(installation, pull, report)).check == "created"
-    assert repository.check_runs[1]["status"] == "completed"
-    assert len(repository.check_runs[1]["annotations"]) == 120
+    add = installation.add_annotations
+
+    async def unheard(*args: Any) -> None:
+        await add(*args)
+        raise BusyError("the answer was lost", 0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(installation, "add_annotations", unheard)
+        for _ in range(2):
+            with pytest.raises(BusyError):
+                await _publish(installation, pull, report)
+    assert (await _publish(installation, pull, report)).check == "unchanged"
+    [run] = repository.check_runs
+    assert [annotation["message"] for annotation in run["annotations"]] == [f"message {i}" for i in range(120)]
+
+
+async def test_a_run_that_was_begun_in_the_former_way_is_concluded(
+    standin: StandIn, installation: Installation, repository: RepositoryState, pull: PullState
+) -> None:
+    begun = {"name": CHECK_NAME, "head_sha": pull.head, "external_id": f"p1:{digest(CHECK)}", "status": "in_progress"}
+    standin.add_check_run(repository.name, begun, APP_ID)
+    assert (await _publish(installation, pull)).check == "finished"
+    [run] = repository.check_runs
+    assert (run["status"], run["conclusion"]) == ("completed", "failure")
 
 
 async def test_another_content_or_head_is_another_run(

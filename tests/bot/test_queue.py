@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -11,12 +12,15 @@ from msgspec.structs import replace
 from redis.exceptions import RedisError
 from saq import Job
 from saq.utils import now
+from structlog.testing import capture_logs
 
 from bot import inbox, queue
-from bot.events import AnyEvent, GroupEvent, PullEvent, decode, encode
+from bot.engine import BEATS
+from bot.events import AnyEvent, GroupEvent, PullEvent, PushEvent, decode, encode
+from bot.hold import Hold, SupersededError, TakenError
 from bot.ids import Repo, Sha
 from bot.inbox import PENDING
-from bot.queue import QUEUE, Hold, Jobs, SupersededError, later
+from bot.queue import QUEUE, Jobs, later
 from tests.bot.conftest import until
 
 EVENT = PullEvent(delivery="d-1", installation=7, repo=Repo("example/berth"), number=1, action="opened")
@@ -88,11 +92,77 @@ async def test_an_accepted_event_is_a_job_and_is_kept(jobs: Jobs, elsewhere: Job
 async def test_a_job_survives_a_killed_worker(jobs: Jobs) -> None:
     # With the engine's defaults a job whose worker was killed is not run again.
     await _submit(jobs, EVENT)
+    await _submit(jobs, SECOND)
+    job, other = await _begun(jobs), await _begun(jobs)
+    assert await _swept(jobs) == [], "it was taken off the queue this instant, and has not said anything yet"
+    await jobs.redis.zadd(BEATS, {job.id: 1})
+    await jobs.queue.beat(other)
+    assert await _swept(jobs) == [job.id]
+    assert await _queued(jobs) == ["d-1"]
+    assert await _swept(jobs) == []
+
+
+async def _swept(jobs: Jobs) -> list[str]:
+    await jobs.redis.delete(f"saq:{QUEUE}:sweep")
+    return await jobs.queue.sweep()
+
+
+async def test_of_many_workers_one_sweeps_at_a_time(jobs: Jobs, elsewhere: Jobs) -> None:
+    await _submit(jobs, EVENT)
     job = await _begun(jobs)
-    assert job.retryable
-    assert not job.stuck
-    job.touched -= (queue.HEARTBEAT + 1) * 1000
-    assert job.stuck
+    await jobs.redis.zadd(BEATS, {job.id: 1})
+    swept = await asyncio.gather(*((jobs, elsewhere)[i % 2].queue.sweep() for i in range(10)))
+    assert [*chain(*swept)] == [job.id]
+
+
+@pytest.mark.parametrize("skew", [-3600.0, 3600.0])
+async def test_a_machine_whose_clock_is_wrong_takes_no_job_away_and_no_turn(
+    jobs: Jobs, elsewhere: Jobs, monkeypatch: pytest.MonkeyPatch, skew: float
+) -> None:
+    monkeypatch.setattr(inbox, "MAX_IN_FLIGHT", 1)
+    await _submit(jobs, EVENT)
+    job = await _begun(jobs)
+    await jobs.queue.beat(job)
+    await _submit(jobs, SECOND)
+    there = time.time() + skew
+    monkeypatch.setattr(time, "time", lambda: there)
+    await _submit(elsewhere, replace(EVENT, delivery="d-3"))
+    assert await _swept(elsewhere) == []
+    later(job, there + 60)
+    await job.retry("GitHub is busy")
+    assert await elsewhere.queue.schedule() == [], "an hour early"
+    monkeypatch.undo()
+    due = await jobs.redis.zscore(f"saq:{QUEUE}:incomplete", job.id)
+    assert due == pytest.approx(time.time() + 60, abs=5)
+    assert await jobs.redis.zrange(inbox.lane("7"), 0, -1) == [b"d-2", b"d-3"]
+
+
+async def test_what_a_process_that_slept_says_of_its_job_does_not_count(jobs: Jobs, elsewhere: Jobs) -> None:
+    await _submit(jobs, EVENT)
+    slept = await _begun(jobs)
+    await jobs.redis.zadd(BEATS, {slept.id: 1})
+    assert await _swept(elsewhere) == [slept.id]
+    runs = await _begun(elsewhere)
+    await elsewhere.queue.beat(runs)
+    await slept.finish("complete")
+    await slept.retry("it failed")
+    assert await jobs.redis.lrange(f"saq:{QUEUE}:active", 0, -1) == [runs.id.encode()]
+    assert await _queued(jobs) == []
+    await runs.finish("complete")
+    assert await jobs.redis.keys(BEATS) == []
+
+
+async def test_a_queue_that_drains_gives_back_what_it_is_given(jobs: Jobs, elsewhere: Jobs) -> None:
+    waiting = asyncio.create_task(jobs.queue.dequeue(timeout=5))
+    while not (await elsewhere.redis.info("clients"))["blocked_clients"]:  # noqa: ASYNC110 - another connection waits
+        await asyncio.sleep(0.005)
+    jobs.queue.draining.set()
+    await elsewhere.submit(EVENT)
+    await elsewhere.dispatch()
+    assert await waiting is None
+    assert await jobs.queue.dequeue(timeout=5) is None
+    assert await _queued(elsewhere) == ["d-1"]
+    assert await elsewhere.redis.llen(f"saq:{QUEUE}:active") == 0
 
 
 async def test_a_delivery_that_waits_or_runs_is_known(jobs: Jobs, elsewhere: Jobs) -> None:
@@ -213,17 +283,100 @@ async def test_of_twenty_jobs_at_once_one_holds(jobs: Jobs, monkeypatch: pytest.
     assert (len(held), len(refused)) == (1, 19)
 
 
-async def test_a_job_takes_back_what_it_held_when_it_was_killed(jobs: Jobs, elsewhere: Jobs) -> None:
+@pytest.fixture
+def _still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is renewed by itself."""
+    monkeypatch.setattr(queue, "BEAT_EVERY", 60)
+
+
+async def _dies(jobs: Jobs) -> None:
+    """The lock's time is over, as when its holder is killed or sleeps."""
+    await jobs.redis.hset(LOCK, "until", "1")
+
+
+@pytest.mark.usefixtures("_still")
+async def test_a_job_takes_what_it_held_when_it_was_killed_and_not_before(jobs: Jobs, elsewhere: Jobs) -> None:
     await _submit(jobs, EVENT)
     job = await _begun(jobs)
-    async with jobs.hold(EVENT, job) as before, elsewhere.hold(EVENT, job) as after:
+    async with jobs.hold(EVENT, job) as before:
         assert before is not None
-        assert after is not None
-        await after.check()
-        with pytest.raises(SupersededError):
-            await before.check()
-        await before.drop()
-        await after.check()
+        with pytest.raises(TakenError):
+            async with elsewhere.hold(EVENT, job):
+                pass
+        await before.check()
+        await _dies(jobs)
+        async with elsewhere.hold(EVENT, job) as after:
+            assert after is not None
+            await after.check()
+            with pytest.raises(TakenError):
+                await before.check()
+            with pytest.raises(TakenError):
+                await after_a_while(before).sure()
+            assert not await before.drop()
+            await after.check()
+
+
+def after_a_while(hold: Hold) -> Hold:
+    """What the store said last is old."""
+    hold._sure_until = 0.0
+    return hold
+
+
+@pytest.mark.usefixtures("_still")
+async def test_who_slept_writes_nothing_over_what_is_stored_of_a_branch(jobs: Jobs, elsewhere: Jobs) -> None:
+    tip = Sha("1" * 40)
+    common = {"installation": 7, "repo": Repo("example/berth"), "branch": "main", "default": True}
+    first, second = [PushEvent(delivery=f"d-{i}", before=None, after=tip, **common) for i in (1, 2)]  # type: ignore[arg-type]
+    for event in (first, second):
+        await _submit(jobs, event)
+    begun = [await _begun(jobs), await _begun(jobs)]
+    async with jobs.hold(first, begun[0]) as slept:
+        assert slept is not None
+        await jobs.save_branch(first, slept, b"first")
+        await jobs.redis.hset(slept.key, "until", "1")
+        async with elsewhere.hold(second, begun[1]) as hold:
+            assert hold is not None
+            await elsewhere.save_branch(second, hold, b"second")
+        with pytest.raises(TakenError):
+            await jobs.save_branch(first, slept, b"first again")
+    assert (await jobs.branch(first))[0] == b"second"
+
+
+@pytest.mark.usefixtures("_still")
+async def test_who_slept_while_nobody_came_goes_on(jobs: Jobs, elsewhere: Jobs) -> None:
+    await _submit(jobs, EVENT)
+    await _submit(jobs, SECOND)
+    first, second = await _begun(jobs), await _begun(jobs)
+    async with jobs.hold(EVENT, first) as hold:
+        assert hold is not None
+        await _dies(jobs)
+        await after_a_while(hold).sure()
+        async with elsewhere.hold(SECOND, second) as refused:
+            assert refused is None
+    assert await jobs.redis.keys(LOCK) == []
+
+
+@pytest.mark.usefixtures("_still")
+@pytest.mark.parametrize("written", [False, True])
+async def test_who_may_have_written_too_late_asks_for_another_look(jobs: Jobs, elsewhere: Jobs, written: bool) -> None:  # noqa: FBT001 - a table's column
+    await _submit(jobs, EVENT)
+    await _submit(jobs, SECOND)
+    first, second = await _begun(jobs), await _begun(jobs)
+    async with jobs.hold(EVENT, first) as slept:
+        assert slept is not None
+        if written:
+            await slept.check()
+        await _dies(jobs)
+        async with elsewhere.hold(SECOND, second) as hold:
+            assert hold is not None
+            await jobs.note_answered(SECOND, hold)
+    more = await _queued(jobs)
+    assert len(more) == written
+    for name in more:
+        job = await _begun(jobs)
+        assert (job.key, job.key.partition("+")[0]) == (name, "d-1")
+        assert job.kwargs is not None
+        assert not await jobs.answered(decode(job.kwargs["event"]), job.kwargs["asked"])
 
 
 @pytest.mark.parametrize("other", ["d-1:", "d-1:x", "d", "d-", "d-12", "d-1+0123abcd"])
@@ -242,14 +395,15 @@ async def test_no_job_takes_the_hold_of_one_with_a_name_like_its_own(jobs: Jobs,
 async def test_a_hold_ends_by_itself_and_then_nothing_more_is_written(
     jobs: Jobs, elsewhere: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "LOCK_TTL_MS", 30)  # and BEAT_EVERY is far longer: the holder hangs
+    monkeypatch.setattr("bot.hold.LOCK_TTL_MS", 30)
+    monkeypatch.setattr(queue, "BEAT_EVERY", 60)  # the holder hangs
     await _submit(jobs, EVENT)
     await _submit(jobs, SECOND)
     first, second = await _begun(jobs), await _begun(jobs)
     async with jobs.hold(EVENT, first) as lost:
         assert lost is not None
-        await _lock_lasts(elsewhere, lambda left: left < 0)
-        monkeypatch.setattr(queue, "LOCK_TTL_MS", 20_000)
+        await asyncio.sleep(0.05)
+        monkeypatch.setattr("bot.hold.LOCK_TTL_MS", 20_000)
         async with elsewhere.hold(SECOND, second) as taken:
             assert taken is not None
             with pytest.raises(SupersededError):
@@ -258,28 +412,29 @@ async def test_a_hold_ends_by_itself_and_then_nothing_more_is_written(
             await taken.check()
 
 
-async def _lock_lasts(jobs: Jobs, wanted: Callable[[int], bool]) -> None:
-    """Wait until the lock's milliseconds are as wanted."""
-
-    async def lasts() -> bool:
-        return wanted(await jobs.redis.pttl(LOCK))
-
-    await until(lasts)
+async def _is_renewed(jobs: Jobs, job: Job) -> bool:
+    """Whether the lock and the job's beat are in the future again."""
+    until, beat = await jobs.redis.hget(LOCK, "until"), await jobs.redis.zscore(BEATS, job.id)
+    return int(until or 0) > 1 and (beat or 0) > 1
 
 
 async def test_a_hold_and_its_job_are_kept_alive(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "BEAT_EVERY", 0.01)
     await _submit(jobs, EVENT)
     job = await _begun(jobs)
-    job.touched -= 60_000
     async with jobs.hold(EVENT, job) as hold:
         assert hold is not None
         for _ in range(3):
-            await jobs.redis.pexpire(LOCK, 1000)
-            await _lock_lasts(jobs, lambda left: left > 10_000)
-        stored = await jobs.queue.job("d-1")
-        assert stored is not None
-        assert not stored.stuck
+            await _dies(jobs)
+            await jobs.redis.zadd(BEATS, {job.id: 1})
+            await until(lambda: _is_renewed(jobs, job))
+    await jobs.redis.zadd(BEATS, {job.id: 1})
+    async with jobs.alive(job):
+        await until(lambda: _beats(jobs, job))
+
+
+async def _beats(jobs: Jobs, job: Job) -> bool:
+    return (await jobs.redis.zscore(BEATS, job.id) or 0) > 1
 
 
 async def test_a_store_that_fails_for_a_moment_does_not_end_the_beat(
@@ -298,8 +453,8 @@ async def test_a_store_that_fails_for_a_moment_does_not_end_the_beat(
 
         await until(was_refused)
         await jobs.redis.config_set("maxmemory", 0)
-        await jobs.redis.pexpire(LOCK, 1000)
-        await _lock_lasts(jobs, lambda left: left > 10_000)
+        await _dies(jobs)
+        await until(lambda: _is_renewed(jobs, job))
 
 
 async def test_a_hold_is_let_go_when_its_job_fails(jobs: Jobs) -> None:
@@ -416,8 +571,11 @@ async def test_what_a_pull_request_leaves_behind_goes_the_count_last(jobs: Jobs)
 
 async def test_events_that_come_together_are_stored_together(jobs: Jobs) -> None:
     await jobs.redis.config_resetstat()
-    accepted = await asyncio.gather(*(jobs.submit(replace(EVENT, delivery=f"d-{i % 40}")) for i in range(50)))
+    with capture_logs() as logs:
+        accepted = await asyncio.gather(*(jobs.submit(replace(EVENT, delivery=f"d-{i % 40}")) for i in range(50)))
     assert sum(accepted) == 40
+    told = " ".join(line["delivery"] for line in logs if line["event"] == "accepted").split()
+    assert sorted(told) == sorted(f"d-{i}" for i in range(40)), "each is told once"
     stats: Any = await jobs.redis.info("commandstats")
     assert sum(stats[name]["calls"] for name in ("cmdstat_eval", "cmdstat_evalsha") if name in stats) <= 4
     assert await jobs.dispatch() == 40

@@ -113,7 +113,9 @@ def test_no_file_and_an_empty_one_are_the_defaults(content: bytes | None) -> Non
         ("accept:\n- symbol: a: B\n  reason: x\n", ["line 2: it is not YAML"]),
         ("a: &a [*a, *a]\n", ["line 1: it has more than"]),
         ("a: \0\n", ["line 1: it is not YAML"]),
-        ("x: " + "[" * 100_000, ["line 1: it is not YAML"]),
+        ("x: " + "[" * 100_000, ["line 1: it has more than 20 values within each other"]),
+        ("\n" + "- " * 100_000, ["line 2: it has more than 20 values within each other"]),
+        ("a:\n" + "- b\n" * 30_000, ["line 20000: it has more than 20,000 values"]),
         ("#" * (MAX_BYTES + 1), ["line 1: it is larger"]),
     ],
 )
@@ -138,6 +140,8 @@ def test_what_is_no_text_is_no_yaml() -> None:
 
 def test_many_mistakes_are_cut() -> None:
     assert len(read("\n".join(f"k{n}: 1" for n in range(99)).encode()).problems) == MAX_PROBLEMS
+    [problem] = read(b"a: *" + b"b" * 9_000).problems
+    assert len(str(problem)) < 200
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.model import Analysis, Finding, Level, Place, Score, Unreadable
+from analyzer.model import Advice, Analysis, Finding, Level, Place, Score, Side, Unreadable
 from bot.check import MAX_ANNOTATED, MAX_TITLE
 from bot.comment import MARKER, leading_to
 from bot.docs import HOME
@@ -32,6 +32,7 @@ from tests.bot.shapes import (
     MANY,
     NOTE,
     QUIET,
+    REACHED,
     SHAPES,
     STALE,
     UNREADABLE,
@@ -164,6 +165,12 @@ def test_what_stands_at_base_only_is_linked_there_and_not_annotated() -> None:
     assert f"[1]: {OUR_LINKS[0]}blob/{analysis().base}/volume/old_windows.go#L20\n" in report.check.text
 
 
+@pytest.mark.parametrize(("side", "sha"), [("base", BASE), ("head", HEAD)])
+def test_a_way_is_linked_where_it_was_read(side: Side, sha: str) -> None:
+    text = render(analysis(replace(REACHED, chains_at=side)), REPO).check.text
+    assert f"/blob/{sha}/api/router.go#L24" in text
+
+
 def test_notes_are_not_annotated() -> None:
     assert render(analysis(NOTE), REPO).check.annotations == ()
 
@@ -194,12 +201,13 @@ def test_a_message_without_end_is_cut() -> None:
 def _findings() -> st.SearchStrategy[Finding]:
     return st.builds(
         replace,
-        st.sampled_from([LOSS, GONE, WARNING, QUIET, GAIN, NOTE, HOSTILE]),
+        st.sampled_from([LOSS, GONE, WARNING, QUIET, GAIN, NOTE, HOSTILE, REACHED]),
         path=TEXTS.map(lambda name: f"{name * 10}.go"),
         symbol=st.none() | TEXTS,
         message=TEXTS.map(lambda message: message * 20),
         line=st.integers(1, 10**6),
         level=st.sampled_from(Level),
+        advice=st.none() | st.builds(Advice, TEXTS, TEXTS.map(lambda patch: patch * 20), st.just("") | TEXTS),
     )
 
 

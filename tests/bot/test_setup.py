@@ -16,7 +16,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
-import bot.cli
+import bot.cli_server
 import bot.log
 import bot.setup
 import bot.setup_console
@@ -46,12 +46,6 @@ async def desk(nothing: Unregistered) -> AsyncIterator[Desk]:
         yield desk
 
 
-@pytest.fixture
-async def visitor() -> AsyncIterator[Visitor]:
-    async with Visitor() as visitor:
-        yield visitor
-
-
 async def _to_github(visitor: Visitor, desk: Desk, org: str = "acme") -> None:
     """Up to the second step."""
     await visitor.open(desk.address)
@@ -61,7 +55,7 @@ async def _to_github(visitor: Visitor, desk: Desk, org: str = "acme") -> None:
 def _secrets(file: Path) -> list[str]:
     known = envfile.read(file)
     key = known["WINPARITY_PRIVATE_KEY"].splitlines()
-    return [known["WINPARITY_WEBHOOK_SECRET"], *key[1:-1]]
+    return [known["WINPARITY_WEBHOOK_SECRET"], known["WINPARITY_CLIENT_SECRET"], *key[1:-1]]
 
 
 # The flow.
@@ -76,6 +70,11 @@ async def test_a_few_clicks_make_an_app(
     settings = Settings.from_env(environment({}, file))
     assert settings.app_id == standin.app.id
     assert [secret.reveal() for secret in settings.webhook_secrets] == [standin.app.secret]
+    assert settings.signs_in
+    assert settings.client_secret is not None
+    assert (settings.client_id, settings.client_secret.reveal()) == (standin.app.client_id, standin.app.client_secret)
+    assert settings.public_url == ADDRESS
+    assert standin.app.callback_urls == [f"{ADDRESS}/login/callback"]
     async with aiohttp.ClientSession() as session:
         app = await Registered(GitHub(session, settings)).app()
     assert (app.name, app.owner and app.owner.name) == ("winparity-acme", "acme")
@@ -102,6 +101,8 @@ async def test_what_the_command_line_says_is_not_asked(
         await visitor.open(await visitor.accept(standin))
     assert standin.app.hook is not None
     assert (standin.app.hook["url"], standin.app.owner["login"]) == ("https://smee.io/abc", "acme")
+    settings = Settings.from_env(environment({}, nothing.env_file))
+    assert (settings.public_url, settings.signs_in) == ("", False), "nobody knows where people reach the server"
 
 
 async def test_a_choice_can_be_changed(desk: Desk, visitor: Visitor) -> None:
@@ -352,7 +353,7 @@ def plain_log(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nobody_came_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(bot.setup_console, "STATE_SECONDS", 0.05)
     with pytest.raises(SystemExit) as ended:
-        bot.cli.setup(env_file=tmp_path / ".env", browser=False)
+        bot.cli_server.setup(env_file=tmp_path / ".env", browser=False)
     assert ended.value.code == 2
     assert "within an hour" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
@@ -364,7 +365,7 @@ def test_a_port_that_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(SystemExit) as ended:
-            bot.cli.setup(env_file=tmp_path / ".env", browser=False, port=taken.getsockname()[1])
+            bot.cli_server.setup(env_file=tmp_path / ".env", browser=False, port=taken.getsockname()[1])
     assert ended.value.code == 2
     assert "--port" in capsys.readouterr().err
 

@@ -29,7 +29,9 @@ READ_BY_US = {
     ("/app/installations/{installation_id}/access_tokens", "post"): ["token", "expires_at"],
     ("/app", "get"): ["id", "name", "html_url", "permissions", "events"],
     ("/app/installations", "get"): ["[].html_url", "[].permissions", "[].suspended_at"],
-    ("/app/hook/deliveries", "get"): ["[].guid", "[].delivered_at", "[].status", "[].status_code", "[].event"],
+    ("/app/hook/deliveries", "get"): [
+        *("[].id", "[].guid", "[].delivered_at", "[].status", "[].status_code", "[].event", "[].action"),
+    ],
     ("/repos/{owner}/{repo}/issues/{issue_number}/comments", "get"): ["[].id"],
     ("/repos/{owner}/{repo}/issues/{issue_number}/comments", "post"): ["id"],
     ("/repos/{owner}/{repo}/collaborators/{username}/permission", "get"): ["permission"],

@@ -8,16 +8,23 @@ import hmac
 import io
 import json
 import os
+import secrets
 import signal
+import time
 from collections.abc import AsyncIterator
+from email.utils import parsedate_to_datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 import yaml
 from aiohttp import web
 
+import bot.headers
+import bot.inbox
 import bot.web
 from bot.config import MAX_BODY_BYTES, Secret, Settings
 from bot.demo.github import PullState, RepositoryState, StandIn
@@ -61,6 +68,29 @@ async def _post(url: str, body: Any, headers: dict[str, str] | None = None, *, s
         session.post(f"{url}/webhook", data=body, headers={**sent, **(headers or {})}) as response,
     ):
         return response.status
+
+
+async def _answers(url: str, body: bytes, version: str, deliveries: int, *headers: str) -> bytes:
+    """What comes back for deliveries on one connection, until it is closed."""
+    there = urlsplit(url)
+    digest = hmac.new(WEBHOOK_SECRET.encode(), body, hashlib.sha256).hexdigest()
+    reader, writer = await asyncio.open_connection(there.hostname, there.port)
+    for number in range(deliveries):
+        last = [*headers] if number == deliveries - 1 else []
+        names = [f"X-GitHub-Delivery: {secrets.token_hex(8)}", "X-GitHub-Event: pull_request", *last]
+        signed = [f"X-Hub-Signature-256: sha256={digest}", f"Content-Length: {len(body)}"]
+        head = [f"POST /webhook HTTP/{version}", "Host: x", *names, *signed]
+        writer.write("\r\n".join([*head, "", ""]).encode() + body)
+    try:
+        return await asyncio.wait_for(reader.read(), 10)
+    finally:
+        writer.close()
+
+
+def _parts(answer: bytes) -> tuple[bytes, dict[str, str], bytes]:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    first, *lines = head.split(b"\r\n")
+    return first, dict(line.decode().split(": ", 1) for line in lines), body
 
 
 async def _get(url: str) -> int:
@@ -178,6 +208,36 @@ async def test_a_large_delivery_is_taken(url: str, payload: dict[str, Any]) -> N
     assert MAX_BODY_BYTES == 25 * 1024**2
 
 
+async def test_an_accepted_delivery_is_answered_in_full_however_long_its_connection_lasts(
+    url: str, payload: dict[str, Any]
+) -> None:
+    body = json.dumps(payload).encode()
+    both = await _answers(url, body, "1.1", 2, "Connection: close")
+    kept, closed = (_parts(b"HTTP/1.1 202" + answer) for answer in both.split(b"HTTP/1.1 202")[1:])
+    old = _parts(await _answers(url, body, "1.0", 1))
+    for first, headers, text in (kept, closed, old):
+        assert first.endswith(b" 202 Accepted")
+        assert text == b"accepted\n"
+        assert headers["Content-Length"] == str(len(text))
+        assert abs(parsedate_to_datetime(headers["Date"]).timestamp() - time.time()) < 60
+    assert old[0].startswith(b"HTTP/1.0 "), "nobody is answered in a version that he does not speak"
+    assert closed[1].pop("Connection") == "close"
+    assert [*sorted(kept[1])] == [*sorted(closed[1])]
+    assert {**kept[1], "Date": ""} == {**closed[1], "Date": ""} == {**old[1], "Date": ""}
+
+
+async def test_an_answer_that_is_made_once_tells_the_time_of_each(
+    url: str, payload: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = json.dumps(payload).encode()
+    dates = []
+    for now in (1_800_000_000, 1_800_000_001):
+        monkeypatch.setattr(bot.headers, "time", SimpleNamespace(time=lambda now=now: now))
+        answers = await _answers(url, body, "1.1", 2, "Connection: close")
+        dates.append(_parts(answers)[1]["Date"])
+    assert dates == ["Fri, 15 Jan 2027 08:00:00 GMT", "Fri, 15 Jan 2027 08:00:01 GMT"]
+
+
 async def test_what_is_too_large_is_answered_413(here: Settings, jobs: Jobs, payload: dict[str, Any]) -> None:
     body = json.dumps(payload).encode()
 
@@ -198,21 +258,67 @@ async def test_what_is_too_large_is_answered_413(here: Settings, jobs: Jobs, pay
         await runner.cleanup()
 
 
+async def _raw(url: str, *pieces: bytes) -> bytes:
+    """The head of what is answered to bytes."""
+    there = urlsplit(url)
+    reader, writer = await asyncio.open_connection(there.hostname, there.port)
+    try:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        async with asyncio.timeout(5):
+            return await reader.readuntil(b"\r\n\r\n")
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"POST /\xff HTTP/1.1\r\n\r\n",
+        b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: a secret\r\n\r\n",
+        b"POST /webhook HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz secret\r\n",
+        b"POST /webhook HTTP/1.1\r\nHost: x\r\nX-Long: " + b"secret" * 9_000 + b"\r\n\r\n",
+        b"POST /webhook HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: \xdb\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+async def test_bytes_that_are_no_http_are_one_line_of_the_log_at_most(
+    url: str, request_bytes: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = await _raw(url, request_bytes)
+    assert answer.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4"))
+    records = [record for record in caplog.records if record.name == "aiohttp.server"]
+    assert len(records) <= 1
+    assert not [record for record in records if record.exc_info or "secret" in record.getMessage()]
+
+
+async def test_who_asks_whether_to_go_on_is_told_to(url: str, payload: dict[str, Any]) -> None:
+    body = json.dumps(payload).encode()
+    async with aiohttp.ClientSession() as session, session.post(f"{url}/webhook", data=body, expect100=True) as answer:
+        assert answer.status == 401
+
+
+def _be_patient(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    for module in (bot.inbox, bot.web):
+        monkeypatch.setattr(module, "STORE_TIMEOUT", seconds)
+
+
 async def test_a_store_that_is_away_is_answered_503_and_the_delivery_may_come_again(
     standin: StandIn, here: Settings, payload: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bot.web, "STORE_TIMEOUT", 0.2)
+    _be_patient(monkeypatch, 0.2)
     async with embedded(here.data_dir) as redis_url, listening(here, redis_url) as url:
         jobs = Jobs(redis_url)
         pid = (await jobs.redis.info("server"))["process_id"]
         os.kill(pid, signal.SIGSTOP)
         try:
             assert await standin.deliver(f"{url}/webhook", "pull_request", payload, "d-1") == 503
+            assert await standin.deliver(f"{url}/webhook", "pull_request", payload, "came while it hung") == 503
             assert await _get(f"{url}/readyz") == 503
             assert await _get(f"{url}/healthz") == 200
         finally:
             os.kill(pid, signal.SIGCONT)
-        monkeypatch.setattr(bot.web, "STORE_TIMEOUT", 5.0)
+        _be_patient(monkeypatch, 5.0)
         assert await _get(f"{url}/readyz") == 200
         assert await standin.deliver(f"{url}/webhook", "pull_request", payload, "d-1") == 202
         assert await _stored(jobs) == (["d-1"], ["d-1"])
@@ -222,7 +328,7 @@ async def test_a_store_that_is_away_is_answered_503_and_the_delivery_may_come_ag
 async def test_without_a_store_nothing_is_taken_and_the_process_is_not_ready(
     standin: StandIn, here: Settings, tmp_path: Path, payload: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bot.web, "STORE_TIMEOUT", 0.2)
+    _be_patient(monkeypatch, 0.2)
     async with listening(here, f"unix://{tmp_path}/away.sock") as url:
         assert await standin.deliver(f"{url}/webhook", "pull_request", payload) == 503
         assert await standin.deliver(f"{url}/webhook", "ping", payload) == 200
@@ -238,7 +344,7 @@ async def test_with_a_store_the_process_is_alive_and_ready(url: str) -> None:
     assert await _get(f"{url}/readyz") == 200
 
 
-@pytest.mark.parametrize(("path", "status"), [("/webhook", 405), ("/", 404), ("/webhook/x", 404)])
+@pytest.mark.parametrize(("path", "status"), [("/webhook", 405), ("/nowhere", 404), ("/webhook/x", 404)])
 async def test_nothing_else_is_served(url: str, path: str, status: int) -> None:
     assert await _get(url + path) == status
 

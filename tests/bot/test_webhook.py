@@ -277,6 +277,10 @@ def test_every_example_of_github_is_an_event_or_nothing(examples: list[tuple[str
         "pull_request reopened": {"PullEvent"},
         "pull_request synchronize": {"PullEvent"},
         "push": {"PushEvent"},
+        "repository edited": {"RepositoryEvent"},
+        "repository privatized": {"RepositoryEvent"},
+        "repository publicized": {"RepositoryEvent"},
+        "repository renamed": {"RepositoryEvent"},
     }
 
 
