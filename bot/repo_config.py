@@ -25,11 +25,19 @@ MAX_BYTES = 256 * 1024
 MAX_NODES = 20_000
 """Values in it, aliases counted as often as they are used: a few lines of YAML can stand for billions."""
 
+MAX_DEPTH = 20
+"""Lists and keys within each other: it takes four, and a reader's time grows with the square of it."""
+
 MAX_TEXT = 1_000
 """Characters of one text in it."""
 
 MAX_PROBLEMS = 20
 """Mistakes that are named."""
+
+MAX_SHOWN = 100
+"""Characters of the YAML library's words, which repeat what it read."""
+
+_TOO_MANY = f"it has more than {MAX_NODES:,} values"
 
 FailOn = Literal["regression", "warning", "never"]
 
@@ -300,22 +308,47 @@ def read(content: bytes | None) -> RepoConfig:
     if len(content) > MAX_BYTES:
         return _broken(Problem(1, f"it is larger than {MAX_BYTES // 1024} KiB"))
     try:
-        node = yaml.compose(content.decode("utf-8-sig"), Loader=yaml.SafeLoader)
+        node = yaml.compose(content.decode("utf-8-sig"), Loader=_Loader)
     except UnicodeDecodeError:
         return _broken(Problem(1, "it is not UTF-8"))
+    except _BeyondError as error:
+        line, words = error.args
+        return _broken(Problem(line + 1, words))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        return _broken(Problem(mark.line + 1 if mark else 1, f"it is not YAML: {error.problem or error.context}"))
-    except (yaml.YAMLError, RecursionError) as error:
-        return _broken(Problem(1, f"it is not YAML: {str(error)[:100]}"))
+        words = (error.problem or error.context or "")[:MAX_SHOWN]
+        return _broken(Problem(mark.line + 1 if mark else 1, f"it is not YAML: {words}"))
+    except yaml.YAMLError as error:
+        return _broken(Problem(1, f"it is not YAML: {str(error)[:MAX_SHOWN]}"))
     if node is None or (isinstance(node, yaml.ScalarNode) and not node.value):
         return RepoConfig()
     if not _is_small(node):
-        return _broken(Problem(1, f"it has more than {MAX_NODES:,} values"))
+        return _broken(Problem(1, _TOO_MANY))
     problems = sorted({*_file().problems(node, "the file")}, key=lambda p: (p.line, p.words))
     if not problems:
         problems = [*_same_platforms(_file().value(node), node)]
     return _broken(*problems) if problems else _made(_file().value(node))
+
+
+class _BeyondError(Exception):
+    """It has more than is read; the line from 0 on, and what there is too much of."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Stops at what lies too deep, before the scanner, which looks ahead, has seen all of it; and at too many values."""
+
+    _values = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self._values += 1
+        if self._values > MAX_NODES:
+            raise _BeyondError(self.get_mark().line, _TOO_MANY)
+        return super().compose_node(parent, index)
+
+    def fetch_more_tokens(self) -> Any:
+        if self.flow_level + len(self.indents) > MAX_DEPTH:
+            raise _BeyondError(self.get_mark().line, f"it has more than {MAX_DEPTH} values within each other")
+        return super().fetch_more_tokens()
 
 
 def _broken(*problems: Problem) -> RepoConfig:
