@@ -66,7 +66,7 @@ def _was_a_stub(name: str, change: PackageChange, diff: Diff) -> bool:
 def _moved_with_its_twin(name: str, change: PackageChange, diff: Diff) -> bool:
     """Whether a stub went away from some package or receiver, and what its twin did is done by the twin of the new one."""
     twin = change.head.package.reference[name]
-    return any(likeness(old, twin) >= NAME_SIMILARITY for old in diff.twins_of_stubs_gone)
+    return any(likeness(old, twin, NAME_SIMILARITY) for old in diff.twins_of_stubs_gone)
 
 
 def _was_a_value(name: str, change: PackageChange) -> bool:
@@ -91,7 +91,7 @@ def _left_its_name(name: str, change: PackageChange) -> bool:
         and old in change.base.package.reference
         and (body := change.base.body(old)) is not None
         and body.stub is not None
-        and likeness(change.base.package.reference[old], twin) >= NAME_SIMILARITY
+        and likeness(change.base.package.reference[old], twin, NAME_SIMILARITY)
         for old in change.base.package.target
     )
 

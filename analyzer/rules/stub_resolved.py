@@ -115,7 +115,7 @@ def _is_another(name: str, old: str, change: PackageChange) -> bool:
         twins[0] is not None
         and twins[1] is not None
         and twins[0].declaration.kind == twins[1].declaration.kind
-        and likeness(twins[0], twins[1]) >= NAME_SIMILARITY
+        and likeness(twins[0], twins[1], NAME_SIMILARITY)
     )
     both = all(twin is not None and twin.declaration.is_function for twin in twins)
     return not (twin_stays or (alike(old, name) and not both)) or _took_over(name, old, change)
