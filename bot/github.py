@@ -416,6 +416,7 @@ class _Shared:
             wait = min(MAX_BROKEN_WAIT, BROKEN_WAIT * 2**self.broken_pauses)
             self.broken_pauses = min(self.broken_pauses + 1, MAX_PAUSES)
             self.broken_until = now + wait
+            metrics.paused(self.number, self.broken_until, f"GitHub failed {self.failures} times in a row")
             log.warning("GitHub fails each time", installation=self.number, failures=self.failures, seconds=round(wait))
         error.until = max(error.until, self.broken_until)
 
@@ -423,6 +424,7 @@ class _Shared:
         """GitHub works, whatever it answered."""
         if self.failures >= MAX_FAILURES:
             log.info("GitHub answers again", installation=self.number)
+            metrics.resumed(self.number)
         self.failures = self.broken_pauses = 0
         self.broken_until = 0.0
 
@@ -433,6 +435,7 @@ class _Shared:
             self.pauses = min(self.pauses + 1, MAX_PAUSES)
         error.until = min(now + MAX_WAIT, now + (error.until - now) * 2 ** (self.pauses - 1))
         self.quiet_until = max(self.quiet_until, error.until)
+        metrics.paused(self.number, self.quiet_until, "GitHub asked for a pause")
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Signs of life in the store: which processes run, whether it takes writes, and when something last went well."""
+"""Signs of life in the store: which processes run and what each has seen, whether it takes writes, what last went well."""
 
 import asyncio
 import contextlib
@@ -8,8 +8,11 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, NamedTuple
 
+import msgspec
 import redis
 from redis.asyncio import Redis
 
@@ -21,6 +24,10 @@ from bot.store import connect
 # Sorted sets: processes by their last sign of life, and what `bot.metrics.LAST` names by when it was last seen.
 PROCESSES = "wp:processes"
 LAST = "wp:last"
+# Before a process's name: what it has seen of GitHub, as a `Vitals`.
+VITALS = "wp:vitals:"
+# Installations that one process tells of: those with the least left, and those that are paused.
+MAX_TOLD = 100
 # Seconds between two signs of life, without one for how long a process counts as dead, and as never been.
 BEAT_EVERY = 10.0
 STALE = 45.0
@@ -29,6 +36,7 @@ FORGOTTEN = 3600.0
 STORE_TIMEOUT = 5.0
 
 Role = Literal["web", "worker"]
+_STARTED = time.time()
 
 
 class NotReadyError(Exception):
@@ -44,6 +52,38 @@ class Process(NamedTuple):
     age: float
 
 
+class Vitals(msgspec.Struct, frozen=True, array_like=True):
+    """What a process tells of itself: what it alone knows, so that others can show it.
+
+    Attributes:
+        version: of winparity; "" when that is not known.
+        started: when the process began, in seconds since the epoch; 0 when that is not known.
+        deliveries: how many it answered, by HTTP status.
+        budgets: of installations: the number, what is left of the hour, when the next one begins.
+        pauses: whose requests it holds back: the number, until when, and why.
+    """
+
+    version: str = ""
+    started: float = 0.0
+    deliveries: dict[str, int] = {}
+    budgets: tuple[tuple[int, int, int], ...] = ()
+    pauses: tuple[tuple[int, int, str], ...] = ()
+
+
+@cache
+def _version() -> str:
+    try:
+        return version("winparity")
+    except PackageNotFoundError:
+        return ""
+
+
+def own_vitals() -> Vitals:
+    """What this process tells."""
+    least = sorted(metrics.budgets(), key=lambda known: known[1])[:MAX_TOLD]
+    return Vitals(_version(), _STARTED, metrics.deliveries(), tuple(least), tuple(metrics.pauses()[:MAX_TOLD]))
+
+
 async def beat(store: Redis, role: Role) -> None:
     """Give a sign of life, and tell what this process has seen.
 
@@ -54,6 +94,7 @@ async def beat(store: Redis, role: Role) -> None:
     async with store.pipeline(transaction=True) as pipe:
         pipe.zadd(PROCESSES, {_name(role): now})
         pipe.zremrangebyscore(PROCESSES, "-inf", now - FORGOTTEN)
+        pipe.set(f"{VITALS}{_name(role)}", msgspec.msgpack.encode(own_vitals()), ex=int(FORGOTTEN))
         if metrics.SEEN:
             pipe.zadd(LAST, {**metrics.SEEN}, gt=True)
         await pipe.execute()
@@ -76,6 +117,7 @@ async def beating(store: Redis, role: Role, over: asyncio.Event, well: Callable[
         async with asyncio.timeout(STORE_TIMEOUT):
             await beat(store, role)
             await store.zrem(PROCESSES, _name(role))
+            await store.delete(f"{VITALS}{_name(role)}")
 
 
 def _name(role: Role) -> str:
@@ -106,6 +148,20 @@ async def processes(store: Redis) -> list[Process]:
     found: list[Any] = await store.zrange(PROCESSES, 0, -1, withscores=True)
     named = [(name.decode().split(" "), max(0.0, now - when)) for name, when in found]
     return [Process(words[0], words[1], int(words[2]), age) for words, age in named]
+
+
+async def vitals(store: Redis, known: list[Process]) -> list[Vitals]:
+    """What processes told last, in their order; of one that told nothing, or is of a newer version, nothing."""
+    keys = [f"{VITALS}{process.role} {process.host} {process.pid}" for process in known]
+    found: list[Any] = await store.mget(keys) if keys else []
+    return [_read(stored) for stored in found]
+
+
+def _read(stored: bytes | None) -> Vitals:
+    try:
+        return msgspec.msgpack.decode(stored, type=Vitals) if stored else Vitals()
+    except msgspec.DecodeError:
+        return Vitals()
 
 
 async def last(store: Redis) -> dict[str, float]:

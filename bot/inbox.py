@@ -1,7 +1,7 @@
 """Events on their way in: stored in one round trip for all that come at the same time, and lined up by installation.
 
 - ``pending`` holds every event from its acceptance to its end, ``inbox`` the names of those that nobody has lined up yet.
-- Each installation has a lane, where its events wait in the order of their coming, and a number of them in flight, which
+- Each installation has a lane, whose name is among ``lanes``, where its events wait in the order of their coming, and a number of them in flight, which
   are jobs in the queue. So however many events one installation brings, those of others wait for a few of them at most.
 """
 
@@ -17,6 +17,11 @@ from bot.events import SURVEYS, AnyEvent, Event, encode, legible
 
 PENDING = "wp:pending"
 INBOX = "wp:inbox"
+# The names of lanes, by when something was lined up there last: for whoever looks, as nobody looks through all keys.
+LANES = "wp:lanes"
+MAX_LANES = 1_000
+# Seconds: nothing waits in a lane for as long.
+LANES_TTL = 7 * 24 * 3600
 
 # Events that are kept at most, and how many of one installation are jobs at a time. 100,000 events are about 60 MB.
 MAX_PENDING = 100_000
@@ -182,7 +187,12 @@ class Inbox:
             lanes.setdefault(event.lane, {})[event.delivery] = seconds + (micros + order) / 1e6
         ready: list[AnyEvent] = []
         for name, waiting in lanes.items():
-            await self._redis.zadd(lane(name), waiting, nx=True)
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.zadd(lane(name), waiting, nx=True)
+                pipe.zadd(LANES, {name: seconds})
+                pipe.zremrangebyrank(LANES, 0, -MAX_LANES - 1)
+                pipe.expire(LANES, LANES_TTL)
+                await pipe.execute()
             ready += await self.take_off(name)
         return ready
 

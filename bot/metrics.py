@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from cachetools import TLRUCache
+from cachetools import LRUCache, TLRUCache
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import REGISTRY, GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -87,6 +87,7 @@ class _Budgets(Collector):
 
 _BUDGETS = _Budgets()
 REGISTRY.register(_BUDGETS)
+_PAUSES: LRUCache[int, tuple[float, str]] = LRUCache(MAX_INSTALLATIONS)
 
 
 @cache
@@ -135,6 +136,22 @@ def deliveries() -> dict[str, int]:
 def budgets() -> list[tuple[int, int, int]]:
     """What this process knows of hourly budgets: the installation, what is left, when it begins anew; 0 is the app's own."""
     return sorted((number, int(left), int(reset)) for number, (left, reset) in [*_BUDGETS.known.items()])
+
+
+def paused(installation: int, until: float, why: str) -> None:
+    """Note that an installation's requests are held back until a time, and why, in a few words of ours."""
+    _PAUSES[installation] = until, why
+
+
+def resumed(installation: int) -> None:
+    """Note that they are not any more."""
+    _PAUSES.pop(installation, None)
+
+
+def pauses() -> list[tuple[int, int, str]]:
+    """Whose requests this process holds back: the installation, until when, and why."""
+    now = time.time()
+    return sorted((number, int(until), why) for number, (until, why) in [*_PAUSES.items()] if until > now)
 
 
 def swept(asked: int) -> None:

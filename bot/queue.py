@@ -44,10 +44,12 @@ QUEUE = "winparity"
 TRIES = "wp:tries"
 WAITING = "wp:waiting"
 BURIED = "wp:buried"
-# Of the sweep: whose turn it is and when the next is, how far it has come, and what it is after.
+# Of the sweep: whose turn it is and when the next is, how far it has come, what it is after, and what it has seen.
 SWEEP_TURN = "wp:sweep:turn"
 SWEPT = "wp:sweep:until"
 MISSED = "wp:sweep:missed"
+# The last deliveries that GitHub lists, by when each was made: for whoever looks.
+LISTED = "wp:sweep:listed"
 # The engine's own list of jobs that wait or run.
 _INCOMPLETE = f"saq:{QUEUE}:incomplete"
 
@@ -87,6 +89,8 @@ SAID_TTL = 400 * 24 * 3600
 
 # What is kept of events that were given up: how many, and characters of the reason.
 MAX_BURIED, MAX_WHY = 1_000, 300
+# Characters that are kept of what came of one.
+MAX_OUTCOME = 60
 
 # What people said counts as long as anybody may come back to the pull request.
 TALK_TTL = 365 * 24 * 3600
@@ -281,10 +285,16 @@ class Jobs:
             _, since = await pipe.execute()
         return now - float(since)
 
-    async def finished(self, event: AnyEvent) -> None:
-        """Strike an event off. The same delivery never runs again."""
+    async def finished(self, event: AnyEvent, outcome: str = "done") -> None:
+        """Strike an event off. The same delivery never runs again.
+
+        Args:
+            event: which.
+            outcome: what was done; of that is kept what stands before a colon, which names no repository.
+        """
+        said = outcome.partition(":")[0][:MAX_OUTCOME]
         async with self.redis.pipeline(transaction=True) as pipe:
-            pipe.set(_delivery_key(event.delivery), 1, ex=DELIVERY_TTL)
+            pipe.set(_delivery_key(event.delivery), said, ex=DELIVERY_TTL)
             await self._strike_off(event, pipe)
 
     async def _strike_off(self, event: AnyEvent, pipe: Pipeline) -> None:
@@ -331,7 +341,7 @@ class Jobs:
 
     async def _forget_delivery(self, delivery: str) -> None:
         """Nobody wants it any more: the sweep must not take it for one that was lost."""
-        await self.redis.set(_delivery_key(delivery), 1, ex=DELIVERY_TTL)
+        await self.redis.set(_delivery_key(delivery), "dropped", ex=DELIVERY_TTL)
 
     async def leave(self, delivery: str, stored: str) -> None:
         """Leave an event of a newer version to a process of that version. It waits meanwhile, and keeps no other waiting."""
@@ -354,6 +364,29 @@ class Jobs:
                 if any(await pipe.execute()):
                     known.add(name)
         return known
+
+    async def fates(self, deliveries: Iterable[str]) -> dict[str, str]:
+        """What became of deliveries, in a word or two; those of which nothing is stored are left out."""
+        names, found = [*deliveries], {}
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.hexists(BURIED, name)
+                pipe.hexists(PENDING, name)
+                pipe.get(_delivery_key(name))
+                pipe.hexists(MISSED, name)
+            told = await pipe.execute()
+        for at, name in enumerate(names):
+            buried, pending, outcome, missed = told[4 * at : 4 * at + 4]
+            if buried:
+                found[name] = "given up"
+            elif pending:
+                found[name] = "waits or runs"
+            elif outcome is not None:
+                said = outcome.decode(errors="replace")
+                found[name] = "done" if said == "1" else said  # as versions before kept it
+            elif missed:
+                found[name] = "asked for again"
+        return found
 
     async def turn(self, what: str, seconds: float) -> bool:
         """Whether it is this process that does, this time, what one of many does in so many seconds."""

@@ -7,6 +7,7 @@ it. Of the others those are missed that found nobody, or that we acknowledged be
 All processes sweep, one at a time: `SWEEP_TURN` is held during a sweep, and runs out when the next one is due. `SWEPT` says
 how far the list was read, `MISSED` what is missed, each with how often it was asked for. Where GitHub reaches us there is
 a pause after each time, which doubles; where the newest delivery failed too, one alone is asked for at a time, as a probe.
+`LISTED` has the last attempts, for whoever looks.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ import structlog
 
 from bot import metrics
 from bot.github import BusyError, RefusedError
-from bot.queue import MISSED, SWEEP_TURN, SWEPT, Jobs
+from bot.queue import LISTED, MISSED, SWEEP_TURN, SWEPT, Jobs
 from bot.registration import Delivery, Registered
 from bot.webhook import MAX_DELIVERY_LENGTH, may_matter
 
@@ -47,6 +48,8 @@ MAX_A_SWEEP = 300
 MAX_FAILING = 3
 # Seconds that GitHub may want to be left alone until a sweep ends for that.
 MAX_PAUSE_WITHIN = 10.0
+# Attempts that are kept for whoever looks.
+MAX_LISTED = 30
 # Our own answers that no repetition changes: malformed, and too large.
 _FINAL = {400, 413}
 
@@ -83,6 +86,7 @@ class _List:
         arriving: the newest attempt of all reached us.
         until: when that was; None of an empty list.
         length: how many attempts were read.
+        latest: the first of them, for whoever looks.
     """
 
     newest: dict[str, Delivery] = field(default_factory=dict)
@@ -90,12 +94,15 @@ class _List:
     arriving: bool = True
     until: dt.datetime | None = None
     length: int = 0
+    latest: list[Delivery] = field(default_factory=list)
 
     def add(self, attempt: Delivery) -> None:
         """Take one attempt in; the newest comes first."""
         if self.until is None:
             self.until, self.arriving = attempt.delivered_at, _reached_us(attempt)
         self.length += 1
+        if len(self.latest) < MAX_LISTED:
+            self.latest.append(attempt)
         if not may_matter(attempt.event, attempt.action) or len(attempt.guid) > MAX_DELIVERY_LENGTH:
             return
         if attempt.guid not in self.newest:
@@ -168,6 +175,7 @@ class Sweep:
 
     async def _sweep(self) -> None:
         listed = await self._listed()
+        await self._show(listed.latest)
         missed = await self._settled(listed)
         asked = await self._ask(missed, arriving=listed.arriving)
         if listed.until is not None:
@@ -186,6 +194,16 @@ class Sweep:
             if listed.length % 100 == 0:
                 await self._keep(TURN)
         return listed
+
+    async def _show(self, latest: list[Delivery]) -> None:
+        """Keep the last attempts for whoever looks: no process has seen them all, and GitHub has."""
+        if latest:
+            attempts = {msgspec.json.encode(attempt): attempt.delivered_at.timestamp() for attempt in latest}
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.zadd(LISTED, attempts)
+                pipe.zremrangebyrank(LISTED, 0, -MAX_LISTED - 1)
+                pipe.expire(LISTED, int(KEPT))
+                await pipe.execute()
 
     async def _settled(self, listed: _List) -> dict[str, Missed]:
         """What is missed, now that the list and the store are compared; it is stored, too."""

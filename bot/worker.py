@@ -220,11 +220,11 @@ async def _run(line: Line, job: Job, event: AnyEvent, asked: int) -> str:
         async with line.jobs.alive(job):
             return await _attempt(line, event, None, job)
     if await line.jobs.answered(event, asked):
-        await line.jobs.finished(event)
+        await line.jobs.finished(event, "answered already")
         return "answered already"
     async with line.jobs.hold(event, job) as hold:
         if hold is None:
-            await line.jobs.finished(event)
+            await line.jobs.finished(event, "another job is on it")
             return "another job is on it"
         return await _attempt(line, event, hold, job)
 
@@ -302,7 +302,7 @@ async def _attempt(line: Line, event: AnyEvent, hold: Hold | None, job: Job) -> 
     else:
         if hold is not None:
             await line.jobs.note_answered(event, hold)
-    await line.jobs.finished(event)
+    await line.jobs.finished(event, done)
     metrics.ended(kind, done)
     log.info("done", outcome=done)
     return done

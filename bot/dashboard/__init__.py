@@ -8,7 +8,8 @@
     past.py       the clone that a repository's past is read from
     parts.py      what the views have in common: scores, places with their addresses, lists in pages
     views.py      records -> what a page shows and what the JSON API gives, the same values: repositories, packages, symbols
-    pulls.py, changes.py, lists.py    the same of pull requests; of two revisions; of findings, features, rules, operations
+    pulls.py, changes.py, lists.py    the same of pull requests; of two revisions; of findings, features, rules
+    operations.py how the installation does, over all its processes: for administrators
     memory.py     what was read last, for as long as nothing new is recorded
     pages.py      the routes: a view as HTML or as JSON
     answers.py    how they are answered: headers, what is sent only when it is new, compression, files

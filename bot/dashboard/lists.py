@@ -1,4 +1,4 @@
-"""What the lists of a repository show: findings that are open, features, rules; and how the app itself does."""
+"""What the lists of a repository show: findings that are open, features; and the rules."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -131,37 +131,6 @@ class Rule(msgspec.Struct, frozen=True):
     rule: str
     summary: str
     sections: tuple[Section, ...]
-
-
-class ProcessRow(msgspec.Struct, frozen=True):
-    """A process, and how many seconds ago it gave a sign of life."""
-
-    role: str
-    host: str
-    pid: int
-    age: float
-
-
-class Budget(msgspec.Struct, frozen=True):
-    """What is left of an installation's hourly budget; installation 0 is the app itself."""
-
-    installation: int
-    remaining: int
-    reset: int
-
-
-class Operations(msgspec.Struct, frozen=True, kw_only=True):
-    """How the app does: what waits, who works, when what was last seen, deliveries and budgets of this process."""
-
-    pending: int
-    queued: int
-    active: int
-    buried: int
-    oldest: float
-    processes: tuple[ProcessRow, ...]
-    last: dict[str, float]
-    deliveries: dict[str, int]
-    budgets: tuple[Budget, ...]
 
 
 Since = Mapping[tuple[str, str], tuple[Point, bool]]

@@ -14,9 +14,9 @@ import structlog
 from aiohttp import web
 from cachetools import TTLCache
 
-from bot import health, metrics
+from bot import metrics
 from bot.config import Settings
-from bot.dashboard import changes, charts, lists, pulls, schema, signin, views, words
+from bot.dashboard import changes, charts, lists, operations, pulls, schema, signin, views, words
 from bot.dashboard.answers import HTML, JSON, MARKDOWN, SCHEMA_PATH, SVG, Content, Fault, Static, send
 from bot.dashboard.memory import KEPT_FOR, Memory, Reading
 from bot.dashboard.parts import ROOT, About, Links, about, releases
@@ -392,20 +392,7 @@ async def _rule(_desk: Dashboard, asked: Asked) -> View:
 
 
 async def _operations(desk: Dashboard, _asked: Asked) -> View:
-    waiting = await desk.jobs.waiting()
-    return lists.Operations(
-        pending=waiting.pending,
-        queued=waiting.queued,
-        active=waiting.active,
-        buried=waiting.buried,
-        oldest=round(waiting.oldest, 1),
-        processes=tuple(
-            lists.ProcessRow(p.role, p.host, p.pid, round(p.age, 1)) for p in await health.processes(desk.jobs.redis)
-        ),
-        last=await health.last(desk.jobs.redis),
-        deliveries=metrics.deliveries(),
-        budgets=tuple(lists.Budget(*known) for known in metrics.budgets()),
-    )
+    return await operations.look(desk.jobs, await desk.records.repositories())
 
 
 _REPO = "/{owner}/{name}"
@@ -413,7 +400,7 @@ PAGES = (
     Page("/", "repositories", views.Repositories, _front, "front"),
     Page("/rules", "rules", lists.Rules, _rules, "everybody"),
     Page("/rules/{rule}", "rule", lists.Rule, _rule, "everybody"),
-    Page("/operations", "operations", lists.Operations, _operations, "administrators"),
+    Page("/operations", "operations", operations.Operations, _operations, "administrators"),
     Page(_REPO, "overview", views.Overview, _overview),
     Page(f"{_REPO}/packages", "packages", views.Packages, _packages),
     Page(f"{_REPO}/packages/{{dir:.+}}", "package", views.Package, _package),

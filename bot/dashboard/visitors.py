@@ -55,12 +55,14 @@ class Account:
         login: who is signed in; None for nobody.
         form_token: what each of their forms must bring as ``token``.
         incomplete: GitHub could not be asked for what is theirs, so that it is not shown.
+        administers: they are led to the page of operations, which asks GitHub whether it is still they.
     """
 
     offered: bool = False
     login: str | None = None
     form_token: str = ""
     incomplete: bool = False
+    administers: bool = False
 
 
 class Visitors:
@@ -86,7 +88,14 @@ class Visitors:
         if self.sign_in is None or session is None:
             return Account(self.sign_in is not None)
         token = self.sign_in.sessions.form_token(session)
-        return Account(offered=True, login=session.person.login, form_token=token, incomplete=_INCOMPLETE in request)
+        login = session.person.login
+        return Account(
+            offered=True,
+            login=login,
+            form_token=token,
+            incomplete=_INCOMPLETE in request,
+            administers=login.lower() in self.sign_in.admins,
+        )
 
     async def visible(self, request: web.Request) -> dict[Repo, Known]:
         """The repositories that somebody may see, by name."""
