@@ -19,7 +19,7 @@ from bot.config import Settings
 from bot.dashboard import changes, charts, lists, operations, pulls, schema, signin, views, words
 from bot.dashboard.answers import HTML, JSON, MARKDOWN, SCHEMA_PATH, SVG, Content, Fault, Static, send
 from bot.dashboard.memory import KEPT_FOR, Memory, Reading
-from bot.dashboard.parts import ROOT, About, Links, about, releases
+from bot.dashboard.parts import ESCAPE, ROOT, About, Links, about, releases
 from bot.dashboard.records import Known
 from bot.dashboard.visitors import AWAY, Account, Visitors
 from bot.ids import Repo
@@ -135,15 +135,18 @@ class Dashboard:
         words.teach(environment, self.static)
         signin.set_up(app, self.visitors, self.settings, self.jobs.redis, say=self._say, guarded=self._guarded)
         for page in PAGES:
-            app.router.add_get(page.path, self._guarded(functools.partial(self._show, page)))
-            app.router.add_get(
-                f"{API}{page.path}", self._guarded(functools.partial(self._show, page, api=True), api=True)
-            )
+            for path in _addresses(page.path):
+                app.router.add_get(path, self._guarded(functools.partial(self._show, page)))
+                app.router.add_get(
+                    f"{API}{path}", self._guarded(functools.partial(self._show, page, api=True), api=True)
+                )
         app.router.add_get("/static/{name}", self._guarded(self.static.serve))
-        app.router.add_get("/{owner}/{name}/badge.svg", self._guarded(self._badge))
-        app.router.add_get("/{owner}/{name}/compare", self._guarded(self._compare_what))
+        for path in _addresses(_REPO):
+            app.router.add_get(f"{path}/badge.svg", self._guarded(self._badge))
+            app.router.add_get(f"{path}/compare", self._guarded(self._compare_what))
         app.router.add_get(SCHEMA_PATH, self._guarded(self._schema, api=True))
-        app.router.add_get(r"/{rest:(?!webhook|healthz|readyz|metrics|setup)[\s\S]*}", self._guarded(self._nothing))
+        others = "webhook|healthz|readyz|metrics|setup"
+        app.router.add_get(rf"/{{rest:(?!(?:{others})\Z)[\s\S]*}}", self._guarded(self._nothing))
 
     def _guarded(
         self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]], *, api: bool = False
@@ -412,6 +415,11 @@ PAGES = (
     Page(f"{_REPO}/features", "features", lists.Features, _features),
 )
 """Every page. What is added here has its JSON, its schema, and is asked for by the tests of who may see what."""
+
+
+def _addresses(path: str) -> tuple[str, ...]:
+    """Where a page is: one of a repository also where no page of ours is in its way (`Links`)."""
+    return (path, f"{ESCAPE}{path}") if path.startswith(_REPO) else (path,)
 
 
 @functools.cache

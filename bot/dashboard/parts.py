@@ -15,6 +15,14 @@ from bot.markdown import fragment
 ROOT = "~"
 """How an address calls the root's package: browsers take a dot for the folder that they are in."""
 
+ESCAPE = "/-"
+"""What stands before a repository's address where its owner is called as a page of ours: no owner begins with it."""
+
+OURS = frozenset(
+    ("api", "healthz", "login", "logout", "metrics", "operations", "readyz", "rules", "setup", "static", "webhook")
+)
+"""How the addresses begin that are no repository's."""
+
 PAGE_SIZE = 100
 """Lines of one page: with it the pages of the largest repository stay far below 200 KB."""
 
@@ -137,7 +145,8 @@ class Links:
 
     def __init__(self, web: str, name: str) -> None:
         self.repository = f"{web.rstrip('/')}/{quote(name, safe='/')}"
-        self.page = f"/{quote(name, safe='/')}"
+        escape = ESCAPE if name.partition("/")[0].lower() in OURS else ""
+        self.page = f"{escape}/{quote(name, safe='/')}"
 
     def commit(self, rev: str) -> str:
         """A commit on the git host."""

@@ -89,7 +89,8 @@ def set_up(
 
 def local(target: str) -> str:
     """Where somebody goes afterwards: a path of ours, or the front page for anything else."""
-    if len(target) > MAX_TARGET or not _LOCAL.fullmatch(target) or target.startswith((LOGIN, LOGOUT)):
+    path = target.partition("?")[0]
+    if len(target) > MAX_TARGET or not _LOCAL.fullmatch(target) or path in {LOGIN, CALLBACK, LOGOUT}:
         return "/"
     return target
 

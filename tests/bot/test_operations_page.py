@@ -31,7 +31,6 @@ from tests.bot.manifest_flow import Visitor
 from tests.bot.processes import eventually, processes
 from tests.bot.signing_in import sign_in, signing_in
 
-
 LED = 'href="/operations"'
 
 

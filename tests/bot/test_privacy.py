@@ -139,8 +139,9 @@ class House:
 
 
 def _paths() -> list[str]:
-    """All that is asked for, by the routes of the table: pages, and their JSON."""
+    """All that is asked for, by the routes of the table: pages, those of repositories at both of their addresses; and JSON."""
     pages = [path for paths in CASES.values() for path in paths]
+    pages += [f"/-{path}" for path in pages if path.startswith("/{repo}")]
     return [*pages, *(API + path for path in pages if not path.startswith(API))]
 
 
@@ -171,7 +172,7 @@ async def house(
 
 def test_every_route_is_in_the_table(open_to_all: Settings, jobs: Jobs) -> None:
     routes = {resource.canonical for resource in make_app(open_to_all, jobs).router.resources()}
-    pages = {route.removeprefix(API) or "/" for route in routes if route not in CASES}
+    pages = {route.removeprefix(API).removeprefix("/-") or "/" for route in routes if route not in CASES}
     assert pages - CASES.keys() == set(), "a route that nobody asks for here"
     assert CASES.keys() - routes == set()
 
@@ -208,7 +209,8 @@ async def test_who_may_read_it_sees_it_and_nothing_keeps_it(house: House) -> Non
             continue
         said = await house.ask("GET", path.format(repo=HIDDEN), **{"If-None-Match": "*"})
         kept = {name: said.headers.get(name) for name in ("cache-control", "etag", "last-modified")}
-        if not path.endswith(NOT_THERE) and not path.startswith((f"{API}/{{repo}}/badge", f"{API}/{{repo}}/compare?")):
+        no_page = tuple(f"{API}{before}/{{repo}}/{more}" for before in ("", "/-") for more in ("badge", "compare?"))
+        if not path.endswith(NOT_THERE) and not path.startswith(no_page):
             assert said.status in {200, 303, 304}, path
             said = await house.ask("GET", path.format(repo=HIDDEN))
             seen |= {word for word in SECRETS if word.lower() in f"{said.body} {said.headers}".lower()}
