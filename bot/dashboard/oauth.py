@@ -11,20 +11,24 @@ import hashlib
 import http
 import re
 import time
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
 from yarl import URL
 
 from bot.config import Secret, Settings
-from bot.github import BROKEN_WAIT, PER_PAGE, USER_AGENT, Api, BusyError, RefusedError, translated
+from bot.github import API_VERSION, BROKEN_WAIT, PER_PAGE, USER_AGENT, Api, BusyError, RefusedError, translated
 from bot.ids import Login, Repo
 from bot.manifest import CALLBACK
 
 PATIENCE = aiohttp.ClientTimeout(total=5)
 """Seconds for an answer: somebody waits for a page."""
+
+_GONE = frozenset((http.HTTPStatus.NO_CONTENT, http.HTTPStatus.NOT_FOUND, http.HTTPStatus.UNPROCESSABLE_ENTITY))
+"""How GitHub answers that a token is worth nothing any more, or was not before."""
 
 MAX_CONNECTIONS = 32
 """To GitHub at a time, so that visitors cannot have us flood it."""
@@ -139,6 +143,18 @@ class Door:
         sent = {"grant_type": "refresh_token", "refresh_token": refresh.reveal()}
         return await self._granted("a new token", sent)
 
+    async def revoke(self, token: Secret) -> None:
+        """Have a token end at once. One that has ended already is as it should be.
+
+        Source: docs.github.com, "Delete an app token".
+        """
+        client, secret = self._proof()
+        url = f"{self._settings.api_url}/applications/{client}/token"
+        proof = base64.b64encode(f"{client}:{secret.reveal()}".encode()).decode()
+        headers = {"Authorization": f"Basic {proof}", "X-GitHub-Api-Version": API_VERSION}
+        sent = {"access_token": token.reveal()}
+        await self._asked("the end of a token", "DELETE", url, _GONE, headers=headers, json=sent)
+
     async def who(self, token: Secret) -> Person:
         """Whose token it is."""
         async with translated("GET /user"):
@@ -197,21 +213,43 @@ class Door:
         return found
 
     async def _granted(self, what: str, sent: dict[str, str]) -> Grant:
-        secret = self._settings.client_secret
-        assert secret is not None  # noqa: S101 - without one nobody signs in
-        proof = {"client_id": self._settings.client_id, "client_secret": secret.reveal()}
+        client, secret = self._proof()
+        proof = {"client_id": client, "client_secret": secret.reveal()}
         url = f"{self._settings.git_url}/login/oauth/access_token"
-        headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
+        said = await self._asked(what, "POST", url, {http.HTTPStatus.OK}, data={**proof, **sent})
         async with translated(what):
-            async with self._client.post(url, data={**proof, **sent}, headers=headers, allow_redirects=False) as answer:
-                status, said = answer.status, await answer.read()
-            if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR or status == http.HTTPStatus.TOO_MANY_REQUESTS:
-                raise BusyError(f"{what}: GitHub is broken (HTTP {status})", time.time() + BROKEN_WAIT)
-            if status != http.HTTPStatus.OK:
-                raise RefusedError(f"{what}: refused (HTTP {status})", status)
             made = msgspec.json.decode(said, type=_Granted)
         if made.error or not _TOKEN.fullmatch(made.access_token):
             why = made.error if _ERROR.fullmatch(made.error) else "there is no token in the answer"
             raise RefusedError(f"{what}: {why}", http.HTTPStatus.BAD_REQUEST)
         ends = time.time() + made.expires_in if made.expires_in > 0 else 0.0
         return Grant(Secret(made.access_token), ends, Secret(made.refresh_token) if made.refresh_token else None)
+
+    def _proof(self) -> tuple[str, Secret]:
+        """What the app itself is known by here."""
+        secret = self._settings.client_secret
+        assert secret is not None  # noqa: S101 - without one nobody signs in
+        return self._settings.client_id, secret
+
+    async def _asked(
+        self,
+        what: str,
+        method: str,
+        url: str,
+        good: Collection[int],
+        *,
+        headers: Mapping[str, str] | None = None,
+        **sent: Any,
+    ) -> bytes:
+        """An answer to the app itself, which is one of some statuses. No redirect is followed."""
+        known = {"Accept": "application/json", "User-Agent": USER_AGENT, **(headers or {})}
+        async with (
+            translated(what),
+            self._client.request(method, url, headers=known, allow_redirects=False, **sent) as answer,
+        ):
+            status, said = answer.status, await answer.read()
+        if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR or status == http.HTTPStatus.TOO_MANY_REQUESTS:
+            raise BusyError(f"{what}: GitHub is broken (HTTP {status})", time.time() + BROKEN_WAIT)
+        if status not in good:
+            raise RefusedError(f"{what}: refused (HTTP {status})", status)
+        return said

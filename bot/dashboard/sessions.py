@@ -201,15 +201,21 @@ class Sessions:
         """Have the browser forget what it has begun."""
         self._attempts.drop(response)
 
-    async def begin(self, request: web.Request, response: web.StreamResponse, person: Person, grant: Grant) -> None:
-        """Sign somebody in. It is a new session, whatever cookie the browser brought, whose session ends."""
+    async def begin(
+        self, request: web.Request, response: web.StreamResponse, person: Person, grant: Grant
+    ) -> Grant | None:
+        """Sign somebody in. It is a new session, whatever cookie the browser brought, whose session ends.
+
+        Returns:
+            The grant of that former session, which is of no more use; None when there was none.
+        """
         former = await self.of(request)
-        if former is not None:
-            await self.end(former)
+        ended = None if former is None else await self.end(former)
         session = Session(Secret(secrets.token_urlsafe(32)), person, grant, time.time() + SESSION_SECONDS)
         await self._write(session)
         await self._keep_few(person.id)
         await self._cookies.keep(request, response, id=session.id.reveal())
+        return ended
 
     # Being signed in.
 
@@ -221,7 +227,9 @@ class Sessions:
 
     async def read(self, number: Secret) -> Session | None:
         """A session by its id, as it is now; None when it has ended."""
-        stored: Any = await self._store.get(f"{_SESSION}{_digest(number.reveal())}")
+        return self._opened(number, await self._store.get(f"{_SESSION}{_digest(number.reveal())}"))
+
+    def _opened(self, number: Secret, stored: Any) -> Session | None:
         if stored is None:
             return None
         try:
@@ -253,13 +261,19 @@ class Sessions:
         except redis.exceptions.LockError:
             raise BusyError("a new token: another process takes too long", time.time() + BROKEN_WAIT) from None
 
-    async def end(self, session: Session) -> None:
-        """Sign somebody out: whoever has the cookie, or a copy of it, is not signed in any more."""
+    async def end(self, session: Session) -> Grant | None:
+        """Sign somebody out: whoever has the cookie, or a copy of it, is not signed in any more.
+
+        Returns:
+            The grant that the session had last; None when it had ended already.
+        """
         digest = _digest(session.id.reveal())
         async with self._store.pipeline(transaction=True) as pipe:
-            pipe.delete(f"{_SESSION}{digest}")
+            pipe.getdel(f"{_SESSION}{digest}")
             pipe.zrem(f"{_OF}{session.person.id}", digest)
-            await pipe.execute()
+            stored, _ = await pipe.execute()
+        last = self._opened(session.id, stored)
+        return None if last is None else last.grant
 
     def drop(self, response: web.StreamResponse) -> None:
         """Have the browser forget its session."""

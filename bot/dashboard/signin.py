@@ -30,6 +30,9 @@ FORM_SECONDS = 10.0
 MAX_EXCHANGES = 8
 """At a time. Anybody can have us ask GitHub about a code; more than so many would keep it from what visitors need."""
 
+MAX_REVOKING = 32
+"""Tokens that GitHub is asked to end at a time; of more it is not asked, and they end by themselves after hours."""
+
 MAX_TARGET = 2000
 """Characters of the path that somebody wants to be at afterwards."""
 
@@ -66,6 +69,8 @@ def set_up(
     if not settings.signs_in:
         return
 
+    pages = _Pages(visitors, say)
+
     async def open_for_all(_app: web.Application) -> AsyncIterator[None]:
         async with session() as client:
             door = Door(client, settings)
@@ -73,11 +78,11 @@ def set_up(
             permissions = Permissions(door, sessions)
             visitors.sign_in = SignIn(door, sessions, permissions, settings.public_url, settings.admins)
             yield
+            await pages.settle()
             visitors.sign_in = None
 
     app.cleanup_ctx.append(open_for_all)
     app.on_response_prepare.append(keep_personal)
-    pages = _Pages(visitors, say)
     app.add_routes(
         [
             web.get(LOGIN, guarded(pages.login), allow_head=False),
@@ -102,6 +107,7 @@ class _Pages:
         self._visitors = visitors
         self._say = say
         self._exchanges = 0
+        self._revoking: set[asyncio.Task[None]] = set()
 
     @property
     def _sign_in(self) -> SignIn:
@@ -146,7 +152,7 @@ class _Pages:
             log.warning("nobody is signed in", reason=str(error))
             return await self._say(request, 400, "GitHub did not take the code that it sent. Sign in again.")
         response = _lead(attempt.target)
-        await self._sign_in.sessions.begin(request, response, person, grant)
+        self._revoke(await self._sign_in.sessions.begin(request, response, person, grant))
         return response
 
     async def _exchanged(self, code: str, verifier: str) -> tuple[Person, Grant]:
@@ -164,10 +170,29 @@ class _Pages:
         """End the session, here and wherever its cookie was copied to."""
         session = await self._visitors.session(request)
         if session is not None:
-            await self._sign_in.sessions.end(session)
+            self._revoke(await self._sign_in.sessions.end(session))
         response = _lead("/")
         self._sign_in.sessions.drop(response)
         return response
+
+    def _revoke(self, grant: Grant | None) -> None:
+        """Have GitHub end a token that nobody needs any more. It is asked once, and nobody waits for it."""
+        if grant is None or len(self._revoking) >= MAX_REVOKING:
+            return
+        task = asyncio.create_task(self._revoked(self._sign_in.door, grant))
+        self._revoking.add(task)
+        task.add_done_callback(self._revoking.discard)
+
+    @staticmethod
+    async def _revoked(door: Door, grant: Grant) -> None:
+        try:
+            await door.revoke(grant.token)
+        except (BusyError, RefusedError) as error:
+            log.warning("a token is not revoked", reason=str(error))
+
+    async def settle(self) -> None:
+        """Let what GitHub is being asked come to its end; none of it takes longer than `oauth.PATIENCE`."""
+        await asyncio.gather(*self._revoking, return_exceptions=True)
 
 
 def checked(visitors: Visitors, handler: _Handler) -> _Handler:

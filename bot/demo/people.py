@@ -1,6 +1,7 @@
 """The stand-in's part about people: the page that asks them, tokens for codes, and what each of them may read.
 
-As GitHub documents it in "Generating a user access token for a GitHub App" and "Refreshing user access tokens".
+As GitHub documents it in "Generating a user access token for a GitHub App", "Refreshing user access tokens" and "Delete an
+app token".
 """
 
 import base64
@@ -80,7 +81,13 @@ class People:
     @property
     def secrets(self) -> list[str]:
         """All that was given out and is nobody else's business."""
-        return [*self._tokens, *self._refreshes, *(str(sent.get("code_verifier")) for sent, _ in self.exchanges)]
+        given = [str(answer[name]) for _, answer in self.exchanges for name in answer if name.endswith("_token")]
+        return [*given, *(str(sent.get("code_verifier")) for sent, _ in self.exchanges)]
+
+    @property
+    def tokens(self) -> list[str]:
+        """Those that are still good for something."""
+        return [*self._tokens]
 
     # What it is asked.
 
@@ -98,6 +105,7 @@ class People:
             web.get(prefix + "/user", self._get),
             web.get(prefix + "/user/installations", self._list_installations),
             web.get(prefix + "/user/installations/{installation}/repositories", self._list_repositories),
+            web.delete(prefix + "/applications/{client}/token", self._delete_token),
         ]
 
     async def _ask(self, request: web.Request) -> web.Response:
@@ -172,6 +180,18 @@ class People:
             ends = {"expires_in": TOKEN_SECONDS, "refresh_token_expires_in": REFRESH_SECONDS}
             answer |= {**ends, "refresh_token": refresh}
         return answer
+
+    async def _delete_token(self, request: web.Request) -> web.Response:
+        """The app itself gives a token up, and with it what refreshes it."""
+        app = self.standin.app
+        proof = base64.b64encode(f"{app.client_id}:{app.client_secret}".encode()).decode()
+        if request.headers.get("Authorization") != f"Basic {proof}":
+            raise web.HTTPUnauthorized(reason="Requires authentication")
+        token = (await request.json())["access_token"]
+        if request.match_info["client"] != app.client_id or self._tokens.pop(token, None) is None:
+            raise web.HTTPNotFound(reason="Not Found")
+        self._refreshes = {refresh: known for refresh, known in self._refreshes.items() if known[1] != token}
+        return web.Response(status=204)
 
     def _somebody(self, request: web.Request) -> str:
         """Whose token a request has."""

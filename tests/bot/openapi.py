@@ -63,6 +63,7 @@ ALWAYS = {301, 304, 307, 401, 403, 404, 429, 500, 502, 503}
 # All of the API that the bot uses; the description's other 800 paths are not kept.
 USED = {
     "/app": ["get"],
+    "/applications/{client_id}/token": ["delete"],
     "/app-manifests/{code}/conversions": ["post"],
     "/app/hook/config": ["get"],
     "/app/hook/deliveries": ["get"],

@@ -17,6 +17,7 @@ from bot.dashboard.signin import local
 from bot.demo.github import StandIn
 from bot.demo.run import _free_port
 from bot.queue import Jobs
+from tests.bot.conftest import until
 from tests.bot.manifest_flow import Visitor
 from tests.bot.signing_in import OURS, Place, app_of, back, serving, sign_in, signing_in, to_github
 
@@ -312,6 +313,100 @@ async def test_signing_out_ends_the_session_wherever_its_cookie_is(place: Place,
     assert visitor.page.startswith("None ")
 
 
+async def _sign_out(place: Place, visitor: Visitor) -> int:
+    await visitor.open(place.url)
+    token = re.findall(r"^octocat (\w+)", visitor.page)[0]
+    form = {"data": {"token": token}, "headers": {"Origin": place.url}, "allow_redirects": False}
+    return await visitor.ask("POST", f"{place.url}/logout", **form)
+
+
+def _revocations(place: Place) -> list[tuple[str, int]]:
+    return [(call.body["access_token"], call.status) for call in place.standin.calls if call.method == "DELETE"]
+
+
+async def test_who_signs_out_leaves_no_token_at_github(place: Place, visitor: Visitor) -> None:
+    await place.sign_in(visitor)
+    [token] = place.standin.people.tokens
+    async with Visitor() as other:  # of the same person, elsewhere
+        await place.sign_in(other)
+        assert await _sign_out(place, visitor) == 303
+        await until(lambda: _is(_revocations(place), [(token, 204)]))
+        assert await other.open(f"{place.url}/r/{OURS}") == 200
+    assert token not in place.standin.people.tokens
+    assert len(place.standin.people.tokens) == 1
+
+
+async def _is(found: object, wanted: object) -> bool:
+    return found == wanted
+
+
+async def test_the_token_that_ends_is_the_one_of_now(place: Place, visitor: Visitor) -> None:
+    await place.sign_in(visitor)
+    place.standin.people.expire()
+    await visitor.open(f"{place.url}/r/{OURS}")
+    [token] = place.standin.people.tokens
+    assert await _sign_out(place, visitor) == 303
+    await until(lambda: _is(_revocations(place), [(token, 204)]))
+
+
+async def test_who_signs_in_anew_leaves_no_token_behind_either(place: Place, visitor: Visitor) -> None:
+    await to_github(visitor, place.url)
+    second = await back(visitor)
+    async with Visitor() as other:
+        await place.sign_in(other)
+        [token] = place.standin.people.tokens
+        held = {cookie.key: cookie.value for cookie in other._session.cookie_jar}
+    assert await visitor.open(second, cookies=held, allow_redirects=False) == 303
+    await until(lambda: _is(_revocations(place), [(token, 204)]))
+    assert len(place.standin.people.tokens) == 1
+
+
+@pytest.mark.parametrize("mood", ["slow", "reset", "cut", "answer"])
+async def test_a_github_that_does_not_end_a_token_keeps_nobody_waiting(
+    place: Place, visitor: Visitor, mood: Any
+) -> None:
+    await place.sign_in(visitor)
+    await visitor.open(place.url)
+    place.standin.refuse_next("DELETE /applications/", 503, mood=mood)
+    began = asyncio.get_running_loop().time()
+    with structlog.testing.capture_logs() as lines:
+        assert await _sign_out(place, visitor) == 303
+        assert asyncio.get_running_loop().time() - began < 1.0
+        assert await visitor.open(place.url) == 200
+        assert visitor.page.startswith("None ")
+        await until(lambda: _is(place.standin.unmet, []))
+        if mood in {"cut", "answer"}:  # the HTTP client itself asks again where a connection that was open is not
+            await until(lambda: _is([line["event"] for line in lines], ["a token is not revoked"]))
+    assert len(_revocations(place)) <= 1, "it is asked once"
+
+
+async def test_a_server_that_stops_lets_tokens_end(
+    standin: StandIn, settings: Settings, jobs: Jobs, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oauth, "PATIENCE", aiohttp.ClientTimeout(total=2))
+    here = signing_in(settings, standin)
+    place = Place(standin, here, jobs, here.public_url)
+    async with serving(here, app_of(place)):
+        await place.sign_in(visitor)
+        await visitor.open(place.url)
+        token = re.findall(r"^octocat (\w+)", visitor.page)[0]
+        standin.latency = 0.5
+        form = {"data": {"token": token}, "headers": {"Origin": place.url}, "allow_redirects": False}
+        assert await visitor.ask("POST", f"{place.url}/logout", **form) == 303
+        assert len(standin.people.tokens) == 1
+    assert standin.people.tokens == []
+
+
+async def test_a_flood_of_sign_outs_is_not_handed_on(
+    place: Place, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signin, "MAX_REVOKING", 0)
+    await place.sign_in(visitor)
+    assert await _sign_out(place, visitor) == 303
+    await asyncio.sleep(0.1)
+    assert _revocations(place) == []
+
+
 async def test_cookies_are_for_us_alone(standin: StandIn, settings: Settings, jobs: Jobs, visitor: Visitor) -> None:
     """Over HTTPS they have the prefix that nobody else's subdomain can set."""
     here = signing_in(settings, standin)
@@ -491,9 +586,14 @@ async def test_no_secret_of_signing_in_is_logged(
                 if part:
                     place.standin.refuse_next(part, 500, mood=mood)  # type: ignore[arg-type] # one of the moods
                 await other.open(url.update_query(code=url.query["code"] if part else "0" * 20))
+        place.standin.refuse_next("DELETE /applications/", 403, body='{"message": "no"}')
+        await _sign_out(place, visitor)
+        await until(lambda: _is(place.standin.unmet, []))
+        await until(lambda: _is(any("is not revoked" in line["event"] for line in lines), wanted=True))
     held = [cookie.value for cookie in visitor._session.cookie_jar]
     said = repr(lines) + caplog.text
     assert "nobody can sign in" in said
+    assert len(place.standin.people.secrets) > 4
     assert "nobody is signed in" in said
     for secret in [*place.standin.people.secrets, *codes, *held, place.standin.app.client_secret, "octocat", "harbor"]:
         assert secret.lower() not in said.lower()
