@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -28,13 +29,16 @@ from rich.rule import Rule
 from bot.demo.github import PullState, RepositoryState, StandIn
 from bot.demo.sample import git, make_repository
 from bot.ids import Sha
+from bot.manifest import CALLBACK
 from bot.markdown import visible
 from bot.queue import Jobs
 from bot.source import LocalRepository
 from bot.valkey import embedded
 
 APP_ID = 4242
-NAME = "example/berth"
+NAME, PRIVATE = "example/berth", "example/private"
+# Who signs in: whoever sits before the browser is this account of the stand-in.
+LOGIN = "octocat"
 # Seconds: what a process may take to start, a job to finish, and a process to stop.
 START_TIMEOUT = 30.0
 JOB_TIMEOUT = 300.0
@@ -67,7 +71,7 @@ class Stage:
     github: StandIn
     repository: RepositoryState
     jobs: Jobs
-    webhook: str
+    url: str
     logs: list[Path]
 
 
@@ -142,6 +146,9 @@ async def _set_up(stack: AsyncExitStack, folder: Path, subject: Subject, console
     github.open_pull(subject.name, "main", subject.head)
     step.done(f"a stand-in for GitHub at {github.url}")
     port = _free_port()
+    url = f"http://127.0.0.1:{port}"
+    github.app.callback_urls = [f"{url}{CALLBACK}"]
+    github.people.browsing = LOGIN
     environment = {
         "PATH": os.environ.get("PATH", ""),
         "WINPARITY_ENV_FILE": str(folder / ".env"),
@@ -152,6 +159,10 @@ async def _set_up(stack: AsyncExitStack, folder: Path, subject: Subject, console
         "WINPARITY_GITHUB_API_URL": github.url,
         "WINPARITY_GITHUB_URL": github.git_url,
         "WINPARITY_WRITE_SPACING": "0",
+        "WINPARITY_PUBLIC_URL": url,
+        "WINPARITY_CLIENT_ID": github.app.client_id,
+        "WINPARITY_CLIENT_SECRET": github.app.client_secret,
+        "WINPARITY_ADMINS": LOGIN,
         "REDIS_URL": redis_url,
         "HOST": "127.0.0.1",
         "PORT": str(port),
@@ -161,7 +172,7 @@ async def _set_up(stack: AsyncExitStack, folder: Path, subject: Subject, console
     worker = await stack.enter_async_context(_process(["worker"], environment, logs[1]))
     jobs = Jobs(redis_url)
     stack.push_async_callback(jobs.close)
-    stage = Stage(console, github, repository, jobs, f"http://127.0.0.1:{port}/webhook", logs)
+    stage = Stage(console, github, repository, jobs, url, logs)
     try:
         await _until(lambda: _ready(port, web), START_TIMEOUT, "the web server did not start")
         await _until(lambda: _says(logs[1], "worker ready", worker), START_TIMEOUT, "the worker did not start")
@@ -204,18 +215,35 @@ async def _show(stage: Stage, *, keep: bool) -> None:
         highlight=False,
     )
     if keep:
+        await _add_private(stage)
         stage.console.print(
-            f"\nStill up: {stage.webhook} and {stage.github.url}. Press Ctrl-C to stop.", highlight=False
+            f"\nStill up: the dashboard at {stage.url}/ and a stand-in for GitHub at {stage.github.url}.\n"
+            f"*Sign in* there and *Authorize*: you are {LOGIN}, who may read {PRIVATE} as well, and is the administrator "
+            f"({stage.url}/operations).\nPress Ctrl-C to stop.",
+            highlight=False,
         )
         await _until_stopped()
 
 
+async def _add_private(stage: Stage) -> None:
+    """A repository that is there for nobody but who signs in, and a push to it."""
+    folder = stage.logs[0].parent / "private"
+    base, _ = await asyncio.to_thread(make_repository, folder)
+    stage.github.add_repository(PRIVATE, folder).permissions[LOGIN] = "read"
+    push = {"ref": "refs/heads/main", "before": "0" * 40, "after": base}
+    await _told(stage, "push", stage.github.event(PRIVATE, **push))
+
+
 async def _deliver(stage: Stage, pull: PullState) -> float:
     """Deliver a pull_request webhook and wait for the end of its job. Returns seconds."""
+    return await _told(stage, "pull_request", stage.github.payload("opened", stage.repository.name, pull.number))
+
+
+async def _told(stage: Stage, event: str, payload: dict[str, Any]) -> float:
+    """Deliver a webhook and wait for the end of its job. Returns seconds."""
     delivery = str(uuid.uuid4())
-    payload = stage.github.payload("opened", stage.repository.name, pull.number)
     start = time.monotonic()
-    status = await stage.github.deliver(stage.webhook, "pull_request", payload, delivery)
+    status = await stage.github.deliver(f"{stage.url}/webhook", event, payload, delivery)
     if status != 202:
         raise DemoError(f"the web server answered {status} to a webhook")
     await _until(lambda: stage.jobs.is_finished(delivery), JOB_TIMEOUT, "the job did not finish")

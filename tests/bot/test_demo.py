@@ -1,5 +1,6 @@
 """`winparity demo` for real: it shows the whole line, touches nothing that is not its own, and leaves nothing behind."""
 
+import asyncio
 import os
 import re
 import signal
@@ -16,6 +17,8 @@ from analyzer import analyze
 from bot.demo.sample import commit, git, make_repository, parse_txtar
 from bot.ids import Sha
 from bot.source import LocalRepository
+from tests.bot.manifest_flow import Visitor
+from tests.bot.processes import eventually
 
 DEMO = [str(Path(sys.executable).with_name("winparity")), "demo"]
 PATIENCE = 60.0
@@ -109,6 +112,33 @@ def test_a_demo_that_is_stopped_leaves_nothing(
     while _left(place) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert _left(place) == []
+
+
+@pytest.mark.slow
+async def test_whoever_looks_at_the_demo_can_sign_in(place: Path, visitor: Visitor) -> None:
+    environment = {**_environment(place), "PYTHONUNBUFFERED": "1"}
+    command = (sys.executable, "-m", "bot.cli", "demo", "--keep")
+    demo = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, env=environment)
+    assert demo.stdout is not None
+    said = ""
+    async with asyncio.timeout(PATIENCE):
+        while "Press Ctrl-C" not in said:
+            said += (await demo.stdout.readline()).decode()
+    [url] = re.findall(r"the dashboard at (http://127\.0\.0\.1:\d+)/", said)
+    assert "you are octocat" in said
+    assert f"({url}/operations)" in said
+    for path in ("/operations", "/example/private"):
+        assert await visitor.open(url + path) == 404
+
+    async def there() -> bool:
+        return await visitor.open(f"{url}/example/private/packages") == 200 and "vol" in visitor.page
+
+    await visitor.open(f"{url}/login")
+    assert await visitor.send(authorize="1") == 200
+    await eventually(there)
+    assert await visitor.open(f"{url}/operations") == 200
+    demo.terminate()
+    await demo.communicate()
 
 
 # The sample.
