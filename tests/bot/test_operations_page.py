@@ -281,5 +281,5 @@ async def test_a_web_server_tells_what_a_worker_knows(  # noqa: PLR0917 - pytest
         found = await shown()
         assert {one["role"]: bool(one["version"]) for one in found["processes"]} == {"web": True, "worker": True}
         await visitor.open(f"{url}/operations")
-        assert f'<th scope="row">{INSTALLATION}</th>' in visitor.page
+        assert f'<th scope="row">installation {INSTALLATION}</th>' in visitor.page
         assert repository.name.lower() not in visitor.page.lower()

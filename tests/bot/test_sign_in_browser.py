@@ -2,17 +2,24 @@
 
 import os
 import shutil
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from playwright.async_api import Page, async_playwright
 
 from bot.config import Settings
 from bot.dashboard.records import Records
 from bot.demo.github import StandIn
-from bot.queue import Jobs
+from bot.events import PullEvent
+from bot.health import PROCESSES, VITALS, Vitals
+from bot.ids import Repo
+from bot.queue import LISTED, Jobs
+from bot.registration import Delivery
 from bot.web import listening
 from tests.bot.dashboard_sample import NAME, fill
 from tests.bot.signing_in import signing_in
@@ -30,7 +37,7 @@ async def url(standin: StandIn, settings: Settings, valkey: str, jobs: Jobs) -> 
     repository = standin.add_repository(NAME, Path(), 7)
     repository.permissions |= dict.fromkeys(("octocat", "m" * 39), "read")
     await fill(Records(jobs.redis), private=True)
-    async with listening(signing_in(settings, standin), valkey) as found:
+    async with listening(signing_in(settings, standin, admins=frozenset({"a" * 39, "admin"})), valkey) as found:
         yield found
 
 
@@ -88,6 +95,40 @@ async def test_somebody_signs_in_reads_and_signs_out(
         assert not await page.get_by_text(NAME).count()
         await page.go_back()
         assert not await page.get_by_text(NAME).count(), "nothing was kept"
+
+
+@pytest.mark.parametrize(("width", "login"), [(1280, "admin"), (360, "admin"), (360, "a" * 39)])
+async def test_an_administrator_is_led_to_operations_and_it_fits(
+    standin: StandIn, url: str, jobs: Jobs, width: int, login: str
+) -> None:
+    now = int(time.time())
+    paused = ((8, now + 600, "GitHub failed 12 times in a row"), (9, now + 60, "GitHub asked for a pause"))
+    name = f"worker {'a-long-name-of-a-host-' * 3}.example.com 4194304"
+    told = Vitals("0.1.0", now - 9e5, {"202": 123_456, "503": 7}, ((7, 4999, now + 3000), (8, 0, now + 900)), paused)
+    await jobs.redis.zadd(PROCESSES, {name: now})
+    await jobs.redis.set(f"{VITALS}{name}", msgspec.msgpack.encode(told))
+    for number in range(12):
+        event = {"installation": 7 + number % 3, "repo": Repo("a/b"), "number": number, "action": "opened"}
+        await jobs.submit(PullEvent(delivery=f"72d3162e-cc78-11e3-81ab-{number:012}", **event))  # type: ignore[arg-type]
+    await jobs.dispatch()
+    gone = PullEvent(delivery="f" * 36, installation=7, repo=Repo("a/b"), number=1, action="opened")
+    await jobs.bury(gone, "for 72 hours: GET /repos/a/b: GitHub cannot be reached (ClientConnectorError)")
+    listed = Delivery("e" * 36, datetime.now(UTC), "OK", 202, "pull_request_review_comment", 1, "created")
+    await jobs.redis.zadd(LISTED, {msgspec.json.encode(listed): now})
+    standin.people.browsing = login
+    async with _page(width) as page:
+        await page.goto(f"{url}/login")
+        await page.get_by_role("button", name="Authorize").click()
+        await page.get_by_role("link", name="Operations").click()
+        assert page.url == f"{url}/operations"
+        assert await page.get_by_role("link", name="Operations").get_attribute("aria-current") == "page"
+        assert await page.evaluate(TOO_WIDE) <= 0
+        for words in ("GitHub failed 12 times in a row", "installation 7", "f" * 36, "e" * 36, "4194304", "123456"):
+            assert await page.get_by_text(words, exact=False).first.is_visible()
+        assert await page.get_by_role("button", name="Sign out").is_visible()
+        if SHOTS:
+            file = Path(SHOTS) / f"operations-of-{len(login)}-{width}.png"
+            await page.screenshot(path=file, full_page=True)
 
 
 async def test_who_says_no_is_told_so_and_can_go_on(url: str) -> None:
