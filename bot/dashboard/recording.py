@@ -167,7 +167,12 @@ async def survey(line: Line, event: SurveyEvent, hold: Hold) -> str:
     if not is_on(line):
         return "the dashboard is off"
     with line.surveyor.hand():
-        return await (_read_on if event.past else _newest)(line, event, hold)
+        if not event.past:
+            return await _newest(line, event, hold)
+        done = await _read_on(line, event, hold)
+        # Whatever came of it: who was killed after the last step finds all read, and the clone still there.
+        await asyncio.to_thread(remove_past, line.settings.data_dir, event.repo)
+        return done
 
 
 async def _newest(line: Line, event: SurveyEvent, hold: Hold) -> str:
@@ -268,7 +273,6 @@ async def _read_on(line: Line, event: SurveyEvent, hold: Hold) -> str:
     await records.plan(event.repo, past)
     if not past.over:
         raise NotYetError(f"read {past.done} of {len(past.revisions)} revisions", time.time())
-    await asyncio.to_thread(remove_past, line.settings.data_dir, event.repo)
     return f"read {len(past.revisions)} revisions, {len(past.left_out)} left out"
 
 

@@ -1,6 +1,7 @@
 """What a worker records for the dashboard: pushes, pull requests, the past, and what becomes private."""
 
 import asyncio
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -369,6 +370,44 @@ async def test_it_goes_on_after_it_was_killed_in_the_middle(
     await push(line, BASE)
     assert steps == [-1, 0, 2, 2, 4], "what was read is not read again"
     assert len(_names(await records.points(REPO))) == 5
+
+
+async def test_who_is_killed_after_the_last_step_leaves_no_clone_to_the_next(
+    line: Line, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clone = line.settings.data_dir / "past" / f"{REPO}.git"
+    left: list[bool] = []
+
+    def killed(data_dir: Path, repo: Repo) -> bool:
+        left.append(clone.exists())
+        if len(left) == 1:
+            raise asyncio.CancelledError  # as a process that is stopped
+        return bot.dashboard.surveyor.remove_past(data_dir, repo)
+
+    monkeypatch.setattr(recording, "remove_past", killed)
+    await _releases(line, 2)
+    await push(line, BASE)
+    assert left == [True, True]
+    assert not clone.exists()
+    past = await records.past(REPO)
+    assert past is not None
+    assert past.over
+
+
+async def test_a_past_that_is_too_large_leaves_no_clone(
+    line: Line, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def too_large(self: Surveyor, order: Any, options: Any, past: Any, token: str) -> Any:
+        step = await _here(self, order, options, past, token)
+        if isinstance(past, str):
+            return step
+        raise LimitError("the survey needs more than 2048 MiB of memory")
+
+    monkeypatch.setattr(Surveyor, "past", too_large)
+    await _releases(line, 2)
+    await push(line, BASE)
+    assert (await _known(records)).done == 0
+    assert not (line.settings.data_dir / "past" / f"{REPO}.git").exists()
 
 
 async def test_a_release_that_comes_later_is_found(
