@@ -8,7 +8,7 @@ from bot.comment import MARKER
 from bot.config import Settings
 from bot.demo.github import PullState, RepositoryState, StandIn
 from bot.demo.sample import commit, git
-from bot.health import LAST, PROCESSES
+from bot.health import LAST, PROCESSES, VITALS
 from bot.ids import Sha
 from bot.inbox import PENDING
 from bot.queue import QUEUE, SWEEP_TURN, Jobs
@@ -134,6 +134,7 @@ class Line:
     async def queued(self) -> set[bytes]:
         """The names of all that is known of events."""
         known = {name for name in await self.jobs.redis.keys("*") if name.startswith((b"wp:", b"saq:job:"))}
+        known = {name for name in known if not name.startswith(VITALS.encode())}
         return known - {SWEEP_TURN.encode(), PROCESSES.encode(), LAST.encode()}
 
     @property
