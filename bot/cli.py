@@ -1,10 +1,10 @@
-"""The `winparity` command: `bot.cli_repository` has the commands that read a repository, `bot.cli_server` the server's."""
+"""The `winparity` command: `bot.cli_compare` compares revisions, `bot.cli_repository` looks at one, `bot.cli_server` serves."""
 
 import sys
 
 import typer
 
-from bot import cli_repository, cli_server
+from bot import cli_compare, cli_repository, cli_server
 from bot.said import fail
 
 app = typer.Typer(
@@ -15,6 +15,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+app.add_typer(cli_compare.app)
 app.add_typer(cli_repository.app)
 app.add_typer(cli_server.app)
 

@@ -1,37 +1,21 @@
-"""The commands that read a git repository; they need no server and no settings. Each docstring is its command's help."""
+"""The commands that look at one revision, or at the past; they need no server. Each docstring is its command's help."""
 
 import json
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.said import USAGE_ERROR, ScanFormat, complain, fail, note
+from bot.cli_common import RepoOption, cache_folder, reader, settings, today
+from bot.said import USAGE_ERROR, FormatOption, ScanFormat, complain, fail, progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from datetime import date
-
-    from analyzer.model import Options, Share
-    from bot.config import Actions
-    from bot.facts import FactsStore
+    from analyzer.model import Options
     from bot.ids import Sha
-    from bot.repo_config import RepoConfig
     from bot.source import LocalRepository
 
 app = typer.Typer()
-
-
-class DiffFormat(StrEnum):
-    """What `diff` can print."""
-
-    TERMINAL = "terminal"
-    JSON = "json"
-    MARKDOWN = "markdown"
-    SARIF = "sarif"
-    GITHUB = "github"
 
 
 class HistoryFormat(StrEnum):
@@ -53,191 +37,6 @@ class FeatureState(StrEnum):
     UNKNOWN = "unknown"
 
 
-class FailOn(StrEnum):
-    """From which level on `diff` exits with 1."""
-
-    REGRESSION = "regression"
-    WARNING = "warning"
-    NEVER = "never"
-
-
-RepoOption = Annotated[
-    Path, typer.Option("--repo", metavar="PATH", help="A git repository, bare or not.", show_default="this folder")
-]
-
-
-@app.command()
-def diff(
-    base: Annotated[str, typer.Argument(metavar="BASE", help="The revision to compare with, such as origin/main.")],
-    head: Annotated[str, typer.Argument(metavar="HEAD", help="The revision that holds the change.")],
-    repo: RepoOption = Path(),
-    format: Annotated[DiffFormat, typer.Option(help="What to print.")] = DiffFormat.TERMINAL,  # noqa: A002 - the option's name
-    fail_on: Annotated[
-        FailOn | None,
-        typer.Option(help="Exit with 1 from this level on.", show_default="what the repository says, or regression"),
-    ] = None,
-    merge_base: Annotated[
-        bool,
-        typer.Option(
-            "--merge-base/--no-merge-base", help="Compare with the merge base, as GitHub shows a pull request."
-        ),
-    ] = True,
-    patch: Annotated[
-        bool, typer.Option("--patch", help="In the terminal, show what to add for what is missing, for `git apply`.")
-    ] = False,
-) -> None:
-    """What Windows users gain or lose from BASE to HEAD.
-
-    Examples: `winparity diff origin/main HEAD`, `winparity diff --repo ../moby v28.0.0 v28.1.0 --format json`.
-
-    `--format markdown` is the comment that the App would write, `sarif` is for code scanning and editors, `github` is
-    for a step of GitHub Actions. Settings come from BASE's .github/winparity.yml.
-
-    Exit codes: 0 nothing at or above the fail level, 1 findings, 2 usage or unreadable input.
-    """
-    from bot.config import Actions
-    from bot.source import LocalRepository
-
-    source = LocalRepository(repo)
-    old, new = source.resolve(base), source.resolve(head)
-    before = source.merge_base(old, new) if merge_base else old
-    _compare(source, before, new, _settings(source, before), format, fail_on, Actions.from_env(), patches=patch)
-
-
-def _compare(
-    source: "LocalRepository",
-    base: "Sha",
-    head: "Sha",
-    config: "RepoConfig",
-    form: DiffFormat,
-    fail_on: FailOn | None,
-    actions: "Actions",
-    *,
-    patches: bool = False,
-) -> NoReturn:
-    """Show what differs, and exit with what it means."""
-    from rich.console import Console
-
-    from analyzer import analyze
-    from bot.affected import affected
-    from bot.around import around
-    from bot.check import FAILS
-    from bot.excerpt import sources
-    from bot.formats import show
-
-    snapshots = source.snapshots(base, head)
-    options = config.options(_today(), _reader())
-    analysis = affected(source, analyze(*snapshots, options, around(source, *snapshots, options)), options)
-    console = Console(emoji=False)
-    show(analysis, form.value, console, sources(*snapshots), config=config, actions=actions, patches=patches)
-    bad = FAILS[fail_on.value if fail_on else config.fail_on]
-    raise typer.Exit(int(any(finding.level in bad for finding in analysis.findings)))
-
-
-@app.command()
-def pr(
-    pull: Annotated[str, typer.Argument(metavar="URL", help="The pull request's address, or OWNER/NAME#123.")],
-    repo: Annotated[
-        Path | None, typer.Option("--repo", metavar="PATH", help="A clone that has both sides: then none is fetched.")
-    ] = None,
-    format: Annotated[DiffFormat, typer.Option(help="What to print.")] = DiffFormat.TERMINAL,  # noqa: A002 - the option's name
-    fail_on: Annotated[
-        FailOn | None,
-        typer.Option(help="Exit with 1 from this level on.", show_default="what the repository says, or regression"),
-    ] = None,
-) -> None:
-    """What Windows users gain or lose by a pull request on GitHub. It writes nothing there.
-
-    Examples: `winparity pr https://github.com/moby/moby/pull/12345`, `winparity pr moby/moby#12345 --format json`.
-
-    GITHUB_TOKEN, or GH_TOKEN, is used where it is set; public repositories need none. For a GitHub Enterprise Server set
-    WINPARITY_GITHUB_URL to its address.
-
-    Exit codes: 0 nothing at or above the fail level, 1 findings, 2 usage or unreadable input.
-    """
-    import asyncio
-    from dataclasses import replace
-
-    from bot.config import Access, Actions, ConfigError, cache_folder
-    from bot.pr import PullError, address, clones, sides
-    from bot.source import LocalRepository
-
-    try:
-        access = Access.from_env()
-        owner_name, number = address(pull, access.server)
-        with clones(cache_folder()) as folder:
-            where = folder if repo is None else LocalRepository(repo)
-            found = asyncio.run(sides(access, owner_name, number, where, note))
-            _tell_problems(found.config, found.base)
-            actions = replace(Actions.from_env(), repo=owner_name, server=access.server)
-            _compare(found.source, found.base, found.head, found.config, format, fail_on, actions)
-    except (ConfigError, PullError) as error:
-        fail(str(error))
-
-
-@app.command()
-def hook(
-    repo: RepoOption = Path(),
-    base: Annotated[
-        str, typer.Option(metavar="REV", help="What to compare with.", show_default="the remote's default branch")
-    ] = "",
-    fail_on: Annotated[
-        FailOn | None,
-        typer.Option(help="Exit with 1 from this level on.", show_default="what the repository says, or regression"),
-    ] = None,
-) -> None:
-    """What Windows users gain or lose by what is about to be pushed: the hook of pre-commit.
-
-    It compares as a pull request would: the branch as a whole with the default branch of the remote `upstream`, or of the
-    one that is pushed to. By hand it judges HEAD.
-
-    Example: `winparity hook --base origin/release-1.0`.
-    """
-    from bot.config import Actions, PreCommit
-    from bot.hook import pushed
-    from bot.source import LocalRepository
-
-    source = LocalRepository(repo)
-    before, head = pushed(source, PreCommit.from_env(), base)
-    _compare(source, before, head, _settings(source, before), DiffFormat.TERMINAL, fail_on, Actions.from_env())
-
-
-def _settings(source: "LocalRepository", rev: "Sha") -> "RepoConfig":
-    """The repository's settings at a revision. What is wrong with them is said, and the defaults hold."""
-    from bot import repo_config
-
-    config = repo_config.read(source.file(rev, repo_config.PATH, repo_config.MAX_BYTES))
-    _tell_problems(config, rev)
-    return config
-
-
-def _tell_problems(config: "RepoConfig", rev: "Sha") -> None:
-    from bot.markdown import visible
-    from bot.repo_config import PATH
-
-    where = f"{config.file} at {rev[:12]}" if config.file == PATH else config.file
-    for problem in config.problems:
-        complain(visible(f"{where}, {problem}"))
-    if config.problems:
-        complain("so the defaults hold")
-
-
-def _reader(share: "Share | None" = None) -> "FactsStore":
-    """Reads files, and knows those that it has read before."""
-    from bot.facts import FactsStore
-
-    return FactsStore(_cache_folder(), share) if share else FactsStore(_cache_folder())
-
-
-def _cache_folder() -> Path | None:
-    from bot.config import ConfigError, cache_folder
-
-    try:
-        return cache_folder()
-    except ConfigError as error:
-        fail(str(error))
-
-
 def _keep_everything() -> None:
     """Nothing that a scan makes is garbage before its end, so none is looked for, and not at the end either."""
     import atexit
@@ -247,17 +46,11 @@ def _keep_everything() -> None:
     atexit.register(gc.freeze)
 
 
-def _today() -> "date":
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC).date()
-
-
 @app.command()
 def scan(
     rev: Annotated[str, typer.Argument(metavar="[REV]", help="The revision to look at.")] = "HEAD",
     repo: RepoOption = Path(),
-    format: Annotated[ScanFormat, typer.Option(help="What to print.")] = ScanFormat.TERMINAL,  # noqa: A002 - the option's name
+    form: FormatOption = ScanFormat.TERMINAL,
 ) -> None:
     """How much of each package Windows really has at REV.
 
@@ -274,9 +67,9 @@ def scan(
 
     source = LocalRepository(repo)
     commit = source.resolve(rev)
-    options = replace(_settings(source, commit).options(_today(), _reader(on_two_cores)), share=on_two_cores)
-    parity = scan_snapshot(source.snapshot(commit), options, portables=format is ScanFormat.TERMINAL)
-    if format is ScanFormat.JSON:
+    options = replace(settings(source, commit).options(today(), reader(on_two_cores)), share=on_two_cores)
+    parity = scan_snapshot(source.snapshot(commit), options, portables=form is ScanFormat.TERMINAL)
+    if form is ScanFormat.JSON:
         typer.echo(json.dumps(parity_json(parity)))
         for entry in parity.unreadable:
             complain(visible(f"could not read {entry.path}: {entry.reason}"))
@@ -295,7 +88,7 @@ def features(
     rev: Annotated[str, typer.Argument(metavar="[REV]", help="The revision to look at.")] = "HEAD",
     repo: RepoOption = Path(),
     state: Annotated[list[FeatureState] | None, typer.Option(help="Only those; may be given several times.")] = None,
-    format: Annotated[ScanFormat, typer.Option(help="What to print.")] = ScanFormat.TERMINAL,  # noqa: A002 - the option's name
+    form: FormatOption = ScanFormat.TERMINAL,
 ) -> None:
     """What each route, command and gRPC method is worth on Windows at REV, and by which names people know it.
 
@@ -310,9 +103,9 @@ def features(
 
     source = LocalRepository(repo)
     commit = source.resolve(rev)
-    options = _settings(source, commit).options(_today(), _reader())
+    options = settings(source, commit).options(today(), reader())
     found = rows(standings(source.snapshot(commit), options).all(), [one.value for one in state or []])
-    if format is ScanFormat.JSON:
+    if form is ScanFormat.JSON:
         typer.echo(json.dumps(features_json(found, commit)))
     else:
         show_features(found, Console(emoji=False))
@@ -339,7 +132,7 @@ def files(
     if unknown or not systems:
         fail(f"unknown GOOS {', '.join(unknown) or goos!r}; Go knows {', '.join(sorted(KNOWN_GOOS))}")
     source = LocalRepository(repo)
-    for line in list_files(source.snapshot(source.resolve(rev)), systems, _reader()):
+    for line in list_files(source.snapshot(source.resolve(rev)), systems, reader()):
         typer.echo(json.dumps({"dir": line.dir, "files": line.files, "symbols": line.symbols}))
 
 
@@ -385,7 +178,7 @@ def explain(
         fail(f"there is no rule {what}{_did_you_mean(what, list(PAGES))}")
     source = LocalRepository(repo)
     commit = source.resolve(rev)
-    options = _settings(source, commit).options(reader=_reader())
+    options = settings(source, commit).options(reader=reader())
     snapshot = source.snapshot(commit)
     if is_import_path(what):
         show_rests(what, rests(Impact(snapshot, options), what), console, options)
@@ -418,7 +211,7 @@ def blame(
     symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="F, T.M, or dir:F.")],
     rev: Annotated[str, typer.Argument(metavar="[REV]", help="The revision to look back from.")] = "HEAD",
     repo: RepoOption = Path(),
-    format: Annotated[ScanFormat, typer.Option(help="What to print.")] = ScanFormat.TERMINAL,  # noqa: A002 - the option's name
+    form: FormatOption = ScanFormat.TERMINAL,
 ) -> None:
     """Which commit made a symbol a stub on Windows, or implemented it there, along first parents.
 
@@ -431,13 +224,13 @@ def blame(
 
     source = Past(repo)
     commit = source.resolve(rev)
-    options = _settings(source, commit).options(reader=_reader())
+    options = settings(source, commit).options(reader=reader())
     folder, name = _one_symbol(source, commit, symbol, options)
-    with _progress() as progress:
-        events = History(source, options, name, progress).events(commit, folder)
+    with progress("looking at commits") as tell:
+        events = History(source, options, name, tell).events(commit, folder)
     if not events:
         fail(f"nothing declares {symbol} in the history of {commit[:12]}")
-    if format is ScanFormat.JSON:
+    if form is ScanFormat.JSON:
         typer.echo(json.dumps(blame_json(f"{folder}:{name}", commit, events, options), indent=2))
     else:
         show_blame(f"{folder}:{name}", events, options, Console(emoji=False))
@@ -480,7 +273,7 @@ def history(
         str, typer.Option(metavar="DAY|REV", help="Nothing older, such as 2020, 2020-06-30 or v1.10.0.")
     ] = "",
     name: Annotated[str, typer.Option(metavar="NAME", help="What the picture calls the repository.")] = "",
-    format: Annotated[HistoryFormat, typer.Option(help="What to print.")] = HistoryFormat.TERMINAL,  # noqa: A002 - the option's name
+    form: Annotated[HistoryFormat, typer.Option("--format", help="What to print.")] = HistoryFormat.TERMINAL,
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it there instead.")] = None,
 ) -> None:
     """How Windows parity went over many revisions: all releases, and a commit for each month.
@@ -498,7 +291,7 @@ def history(
     from bot.dashboard import history as told
     from bot.dashboard.revisions import Revisions, moment
 
-    if format is HistoryFormat.TERMINAL and output is not None:
+    if form is HistoryFormat.TERMINAL and output is not None:
         fail("--output is for json, svg and html")
     source = Revisions(repo)
     newest = source.resolve(revs[-1] if revs else head)
@@ -514,15 +307,15 @@ def history(
             complain(f"left out {tag}: {why}")
     if not revisions:
         fail("there is no release and no month here; name revisions")
-    options = _settings(source, newest).options(reader=_reader())
-    with told.progress("measuring revisions") as tell:
-        found = told.measure_all(source, revisions, options, _cache_folder(), tell)
-    if format is HistoryFormat.TERMINAL:
+    options = settings(source, newest).options(reader=reader())
+    with progress("measuring revisions") as tell:
+        found = told.measure_all(source, revisions, options, cache_folder(), tell)
+    if form is HistoryFormat.TERMINAL:
         from rich.console import Console
 
         told.show_history([one.point for one in found if one.point is not None], options, Console(emoji=False))
     else:
-        _put(told.shown(found, options, format.value, name), output)
+        _put(told.shown(found, options, form.value, name), output)
     troubles = [one for one in found if one.trouble]
     for one in troubles:
         complain(f"{one.about.name or one.about.rev[:12]}: {one.trouble}")
@@ -537,15 +330,3 @@ def _put(shown: str, output: Path | None) -> None:
         output.write_text(shown, encoding="utf-8")
     except OSError as error:
         fail(f"{output} cannot be written: {error.strerror}")
-
-
-@contextmanager
-def _progress() -> "Iterator[Callable[[int, int], None]]":
-    """A bar on stderr, where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True, emoji=False)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("commits")
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.said import ScanFormat, complain, fail, note
+from bot.said import FormatOption, ScanFormat, complain, fail, note
 
 if TYPE_CHECKING:
     import asyncio
@@ -144,7 +144,7 @@ def replay(
 @app.command()
 def shadow(
     repo: Annotated[str, typer.Argument(metavar="[OWNER/NAME]", help="Of which repository; all are counted.")] = "",
-    format: Annotated[ScanFormat, typer.Option(help="What to print.")] = ScanFormat.TERMINAL,  # noqa: A002 - the option's name
+    form: FormatOption = ScanFormat.TERMINAL,
 ) -> None:
     """What winparity would have shown where it is in shadow mode.
 
@@ -162,9 +162,9 @@ def shadow(
         async with store(settings) as url:
             console = Console(emoji=False)
             if repo:
-                await show_records(url, Repo(repo), console, format.value)
+                await show_records(url, Repo(repo), console, form.value)
             else:
-                await show_repositories(url, console, format.value)
+                await show_repositories(url, console, form.value)
 
     try:
         Repo(repo or "any/any")
@@ -212,7 +212,7 @@ def queue(
     ] = "",
     drop: Annotated[str, typer.Option(metavar="DELIVERY", help="Forget what was given up; `all` is every one.")] = "",
     page: Annotated[bool, typer.Option("--page", help="Serve SAQ's page on 127.0.0.1 until Ctrl-C.")] = False,
-    format: Annotated[ScanFormat, typer.Option(help="What to print.")] = ScanFormat.TERMINAL,  # noqa: A002 - the option's name
+    form: FormatOption = ScanFormat.TERMINAL,
 ) -> None:
     """How many jobs wait and run, and which were given up after several tries.
 
@@ -241,7 +241,7 @@ def queue(
                 if not opened and wanted != "all":
                     fail(f"there is no delivery {wanted[:100]} that was given up; `winparity queue` lists them")
                 note(f"{len(opened)} {'tried again' if retry else 'forgotten'}")
-            await show_queue(url, Console(emoji=False), format.value)
+            await show_queue(url, Console(emoji=False), form.value)
 
     _in_store(look(_server_settings()))
 
@@ -333,7 +333,7 @@ def health() -> None:
 
 @app.command()
 def doctor(
-    format: Annotated[ScanFormat, typer.Option(help="What to print.")] = ScanFormat.TERMINAL,  # noqa: A002 - the option's name
+    form: FormatOption = ScanFormat.TERMINAL,
 ) -> None:
     """Look whether the server has all that it needs, and say what to do about what it lacks.
 
@@ -359,12 +359,12 @@ def doctor(
         checks = []
         async for check in examine():
             checks.append(check)
-            if format is ScanFormat.TERMINAL:
+            if form is ScanFormat.TERMINAL:
                 show_check(check, console)
         return checks
 
     checks = asyncio.run(run())
-    if format is ScanFormat.JSON:
+    if form is ScanFormat.JSON:
         typer.echo(json.dumps(checks_json(checks)))
     else:
         show_sum(checks, console)

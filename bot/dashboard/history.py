@@ -2,19 +2,14 @@
 
 import json
 import mmap
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import partial
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from analyzer.model import Options, Score
@@ -33,9 +28,6 @@ from bot.terminal import text
 
 MIN_REVISIONS = 4
 """Revisions from which on a second core pays."""
-
-TELL_EVERY = 30.0
-"""Seconds between two lines on how far it is, where no bar is shown."""
 
 BAR, LINE = 20, 60
 """Characters of a bar, and of the line over all revisions."""
@@ -87,25 +79,6 @@ def _measured(source: Revisions, measure: Measure, about: About, options: Option
         return Measured(about, measure(source.snapshot(Sha(about.rev)), about, options).point)
     except SourceError as error:
         return Measured(about, trouble=str(error))
-
-
-@contextmanager
-def progress(words: str) -> Iterator[Tell]:
-    """A bar on stderr with what is left to be done, where that is a terminal; elsewhere a line now and then."""
-    console = Console(stderr=True, emoji=False)
-    if not console.is_terminal:
-        yield partial(_tell_now_and_then, [time.monotonic()], words, console)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(words)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _tell_now_and_then(last: list[float], words: str, console: Console, done: int, total: int) -> None:
-    if time.monotonic() - last[0] > TELL_EVERY:
-        last[0] = time.monotonic()
-        console.print(f"{words} {done}/{total}", highlight=False, soft_wrap=True)
 
 
 def shown(found: Sequence[Measured], options: Options, form: str, name: str) -> str:
@@ -240,43 +213,27 @@ def history_svg(points: Sequence[Point], options: Options, name: str) -> str:
 
 def history_html(points: Sequence[Point], options: Options, name: str) -> str:
     """A page that needs nothing else: the picture, and all numbers below it."""
-    target = platform_name(options.target)
-    title = escape(f"{target} parity over time{f': {visible(name)}' if name else ''}")
-    head = "".join(
-        f"<th scope=col>{word}"
-        for word in ("Revision", "Day", "Parity", "Implemented", "Partial", "Stub", "Missing", "Gaps")
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - no other form needs it
+    from markupsafe import Markup  # noqa: PLC0415 - likewise
+
+    environment = Environment(
+        loader=PackageLoader("bot.dashboard"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
-    rows = "\n".join(
-        f"<tr><th scope=row>{escape(_named(point))}<td>{_day(point)}<td>{point.score.percent:.1f} %"
-        + "".join(f"<td>{count}" for count in _counts(point))
+    rows = [
+        (_named(point), _day(point), f"{point.score.percent:.1f}", _counts(point))
         for point in sorted(points, key=lambda point: (-point.time, point.rev))
+    ]
+    return environment.get_template("history.html").render(
+        target=platform_name(options.target),
+        name=visible(name),
+        picture=Markup(history_svg(points, options, name)),  # noqa: S704 - it is our own, and its words are escaped
+        rows=rows,
     )
-    return _PAGE.format(title=title, picture=history_svg(points, options, name), head=head, rows=rows)
-
-
-_PAGE = """<!doctype html>
-<html lang=en>
-<meta charset=utf-8>
-<meta name=viewport content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark }}
-body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem }}
-svg {{ height: auto; max-width: 100% }}
-div {{ overflow-x: auto }}
-table {{ border-collapse: collapse; font-variant-numeric: tabular-nums }}
-th, td {{ border-bottom: 1px solid #8886; padding: .2rem .8rem; text-align: right }}
-th:first-child {{ text-align: left }}
-</style>
-<h1>{title}</h1>
-{picture}
-<div tabindex=0 role=region aria-label="All revisions"><table>
-<thead><tr>{head}</thead>
-<tbody>
-{rows}
-</tbody></table></div>
-</html>
-"""
 
 
 def chosen(source: Revisions, wanted: Sequence[str]) -> list[About]:
