@@ -78,7 +78,7 @@ def history(
     """Parity over time. "" when there is nothing to draw.
 
     The line goes through the default branch, a month or a push a point; where there are no such points, through the
-    releases, which are marked in any case.
+    releases, which are marked in any case. Where nothing is declared separately there is no share to draw.
 
     Args:
         points: in any order.
@@ -87,6 +87,7 @@ def history(
         standalone: for a file of its own, with its style in it; else the page has the style.
         most: releases that are marked.
     """
+    points = [point for point in points if point.score.counted]
     releases = marked(points, most)
     branch = sorted((point for point in points if point.kind != "release"), key=lambda point: (point.time, point.rev))
     line = branch if len(branch) > 1 else releases

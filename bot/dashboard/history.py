@@ -10,7 +10,6 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 from rich.console import Console
-from rich.text import Text
 
 from analyzer.model import Options, Score
 from analyzer.names import platform_name
@@ -124,14 +123,17 @@ def point_json(point: Point) -> dict[str, Any]:
 
 
 def show_history(points: Sequence[Point], options: Options, console: Console) -> None:
-    """A line over all revisions, and for each that differs from the one before it a row. Releases are told by version."""
+    """A line over all revisions, and for each that differs from the one before it a row. Releases are told by version.
+
+    Those that declare nothing separately have no share.
+    """
     target = platform_name(options.target)
     for title, some in (("releases", releases(points)), ("the branch", [p for p in points if p.kind != "release"])):
         if not some:
             continue
-        first, last = some[0].score.percent, some[-1].score.percent
-        console.print(f"[bold]{target} parity, {title}[/]  {first:.1f} % → {last:.1f} %", highlight=False)
-        console.print(Text(_sparkline([p.score.percent for p in some])), highlight=False)
+        line = [p.score.percent for p in some if p.score.counted]
+        change = f"  {line[0]:.1f} % → {line[-1]:.1f} %\n{_sparkline(line)}" if line else ""
+        console.print(f"[bold]{target} parity, {title}[/]{change}", highlight=False)
         _show_rows(some, console)
         console.print()
     console.print(
@@ -160,16 +162,14 @@ def _show_rows(points: Sequence[Point], console: Console) -> None:
 
 def _row(point: Point, before: Point | None, width: int) -> str:
     percent = point.score.percent
-    style = (
-        ""
-        if before is None or percent == before.score.percent
-        else "green"
-        if percent > before.score.percent
-        else "red"
-    )
-    shown = f"{percent:5.1f} %"
+    style = ""
+    if before is not None and point.score.counted and before.score.counted and percent != before.score.percent:
+        style = "green" if percent > before.score.percent else "red"
+    shown = f"{percent:5.1f} %" if point.score.counted else f"{'–':>7}"
     counts = "".join(f"{count or '·':>6}" for count in _counts(point))
-    row = f"{text(_named(point)):{width}}  [dim]{_day(point)}[/]  [dim]{_bar(percent)}[/]  "
+    row = (
+        f"{text(_named(point)):{width}}  [dim]{_day(point)}[/]  [dim]{_bar(percent if point.score.counted else 0)}[/]  "
+    )
     return row + (f"[{style}]{shown}[/]" if style else shown) + f"  {counts}"
 
 

@@ -3,6 +3,7 @@
 import re
 from xml.etree import ElementTree as ET
 
+import msgspec
 import pytest
 
 from analyzer.model import Score
@@ -65,6 +66,12 @@ def test_what_is_no_line_yet_is_no_picture(points: list[Point]) -> None:
 
 def test_a_single_release_is_a_dot() -> None:
     assert _texts(history(POINTS[-1:]), "label") == ["v2.0.0"]
+
+
+def test_where_nothing_is_declared_separately_there_is_nothing_to_draw() -> None:
+    before = [msgspec.structs.replace(point, score=Score(), time=point.time - 5 * YEAR) for point in POINTS]
+    assert history(before) == ""
+    assert history([*before, *POINTS]) == history(POINTS)
 
 
 def test_it_is_told_to_who_does_not_see_it() -> None:

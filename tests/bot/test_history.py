@@ -259,6 +259,20 @@ def test_runs_of_the_same_are_counted() -> None:
     assert "▁▁▁▆▆▆█" in shown
 
 
+def test_a_revision_that_declares_nothing_separately_has_no_share() -> None:
+    out = StringIO()
+    scores = [Score(), Score(), Score(implemented=1, stub=1), Score(implemented=3, stub=1)]
+    points = [
+        Point(rev=f"{n:040x}", name=f"v1.{n}.0", kind="release", time=n, score=score) for n, score in enumerate(scores)
+    ]
+    show_history(points, Options(), Console(file=out, width=100))
+    title, line, _, first, *_ = out.getvalue().split("\n")
+    assert "50.0 % → 75.0 %" in title
+    assert "▁█" in line
+    assert ("–" in first, "100" in first) == (True, False)
+    show_history(points[:1], Options(), Console(file=out, width=100))
+
+
 def test_no_releases_and_no_months_are_a_mistake(harbor: Path, tmp_path: Path) -> None:
     done = run("--repo", str(harbor), "--no-releases", "--no-months")
     assert (done.returncode, "name revisions" in done.stderr) == (2, True)
