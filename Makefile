@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve lint audit format features article oracle shadow mutants bench scaling soak chaos fuzz picture history lock clean
+.PHONY: help demo test serve lint audit format features article oracle shadow mutants bench scaling soak survey chaos fuzz picture history lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,10 @@ scaling: $(VENV)/dev.stamp  ## jobs a second for 1, 2, 4 workers, and cost again
 
 soak: $(VENV)/dev.stamp  ## a steady load, and whether memory and descriptors stay flat: make soak [MINUTES=60] [RATE=1]
 	@$(BIN)/python tests/soak.py --minutes $(or $(MINUTES),60) --rate $(or $(RATE),1)
+
+survey: $(VENV)/dev.stamp  ## what the dashboard costs with a repository that is there: make survey REPO=PATH (minutes)
+	@test -n "$(REPO)" || { echo "make survey REPO=PATH" >&2; exit 2; }
+	@$(BIN)/python -m tests.bench_survey "$(REPO)"
 
 chaos: $(VENV)/dev.stamp  ## processes are killed while GitHub fails, and nothing is lost: make chaos [SEED=1] [ARGS="--deliveries 200 …"]
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) $(ARGS)
