@@ -17,7 +17,7 @@ from analyzer.model import Analysis, Options, Platform
 from bot.branches import Branches
 from bot.children import LimitError
 from bot.dashboard.records import Known, Past, PullRecord, Records, Survey
-from bot.dashboard.surveyor import Order, Surveyed, remove_past
+from bot.dashboard.surveyor import Order, Step, Surveyed, remove_past
 from bot.events import AnyEvent, GroupEvent, PullEvent, PushEvent, RepositoryEvent, SurveyEvent
 from bot.git import LostError, MovedError, SourceError, UnreachableError
 from bot.github import BROKEN_WAIT, BusyError, Installation
@@ -197,7 +197,7 @@ async def _newest(line: Line, event: SurveyEvent, hold: Hold) -> str:
     else:
         done = "surveyed already"
     past = await records.past(event.repo)
-    if past is None or (past.over and time.time() - past.at > LOOK_BACK):
+    if past is None or time.time() - past.at > LOOK_BACK:
         await ask(line, event, event.repo, past=True)
     return done
 
@@ -262,7 +262,9 @@ async def _read_on(line: Line, event: SurveyEvent, hold: Hold) -> str:
         raise BusyError(str(error), time.time() + BROKEN_WAIT) from None
     except (LimitError, SourceError) as error:
         log.warning("the past is not read", reason=str(error))
-        return f"not read: {error}"
+        if past is None or plans or isinstance(error, SourceError):
+            return f"not read: {error}"
+        step = Step(_past_it(past, str(error)))
     await hold.check()
     for one in step.surveys:
         await _add(records, event.repo, one)
@@ -274,6 +276,15 @@ async def _read_on(line: Line, event: SurveyEvent, hold: Hold) -> str:
     if not past.over:
         raise NotYetError(f"read {past.done} of {len(past.revisions)} revisions", time.time())
     return f"read {len(past.revisions)} revisions, {len(past.left_out)} left out"
+
+
+def _past_it(past: Past, reason: str) -> Past:
+    """After a step that took too much: its first revision is read again, by itself and in a new process; then left out."""
+    if past.alone != past.done:
+        return msgspec.structs.replace(past, alone=past.done)
+    about = past.revisions[past.done]
+    left_out = (*past.left_out, (about.name or about.rev, reason))
+    return msgspec.structs.replace(past, done=past.done + 1, left_out=left_out)
 
 
 async def _without_known(records: Records, event: SurveyEvent, past: Past) -> Past:

@@ -96,6 +96,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
         revisions: which, in the order in which they are read.
         done: how many of them have been read.
         left_out: tags that look like releases, and revisions that could not be read; each with why.
+        alone: the place of the revision that is read by itself, as a step that began with it took too much.
     """
 
     at: int
@@ -103,6 +104,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     revisions: tuple[About, ...] = ()
     done: int = 0
     left_out: tuple[tuple[str, str], ...] = ()
+    alone: int = -1
 
     @property
     def over(self) -> bool:

@@ -190,7 +190,8 @@ def _step(places: Places, order: Order, options: Options, past: Past | str, toke
 
 def _read_on(places: Places, order: Order, options: Options, past: Past, mirror: PastMirror) -> Step:
     began = time.monotonic()
-    some, others = past.revisions[past.done : past.done + STEP], past.revisions[past.done + STEP :]
+    most = 1 if past.alone == past.done else STEP
+    some, others = past.revisions[past.done : past.done + most], past.revisions[past.done + most :]
     if not all(mirror.has_commit(about.rev) for about in some):
         mirror.bring_commits(order.head)  # another machine began
     mirror.bring(some, others)

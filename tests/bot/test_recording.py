@@ -13,6 +13,7 @@ from bot.dashboard.records import Known, Point, Records
 from bot.dashboard.surveyor import Surveyor
 from bot.demo.sample import commit, git
 from bot.events import PushEvent, RepositoryEvent, SurveyEvent, decode, encode
+from bot.git import SourceError
 from bot.ids import Repo, Sha
 from bot.queue import Jobs
 from bot.webhook import parse
@@ -394,20 +395,51 @@ async def test_who_is_killed_after_the_last_step_leaves_no_clone_to_the_next(
     assert past.over
 
 
-async def test_a_past_that_is_too_large_leaves_no_clone(
+async def test_a_revision_that_takes_too_much_is_left_out_and_the_others_are_read(
     line: Line, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    tried = list[list[str]]()
+
     async def too_large(self: Surveyor, order: Any, options: Any, past: Any, token: str) -> Any:
         step = await _here(self, order, options, past, token)
         if isinstance(past, str):
             return step
-        raise LimitError("the survey needs more than 2048 MiB of memory")
+        tried.append([one.point.name for one in step.surveys])
+        if "v1.1.0" in tried[-1]:
+            raise LimitError("the survey needs more than 2048 MiB of memory")
+        return step
 
     monkeypatch.setattr(Surveyor, "past", too_large)
+    await _releases(line, 4)
+    await push(line, BASE)
+    past = await records.past(REPO)
+    assert past is not None
+    assert past.over
+    assert past.left_out == (("v1.1.0", "the survey needs more than 2048 MiB of memory"),)
+    assert _names(await records.points(REPO)) == ["v1.0.0", "v1.2.0", "v1.3.0"]
+    assert tried.count(["v1.1.0"]) == 1
+    assert not (line.settings.data_dir / "past" / f"{REPO}.git").exists()
+
+
+async def test_a_past_that_git_does_not_give_is_asked_for_again_another_day(
+    line: Line, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(self: Surveyor, order: Any, options: Any, past: Any, token: str) -> Any:
+        if isinstance(past, str):
+            return await _here(self, order, options, past, token)
+        raise SourceError("git cannot give it")
+
+    monkeypatch.setattr(Surveyor, "past", refused)
     await _releases(line, 2)
     await push(line, BASE)
     assert (await _known(records)).done == 0
     assert not (line.settings.data_dir / "past" / f"{REPO}.git").exists()
+    monkeypatch.setattr(Surveyor, "past", _here)
+    await push(line, LOST)
+    assert (await _known(records)).done == 0, "it was asked for a moment ago"
+    monkeypatch.setattr(recording, "LOOK_BACK", -1)
+    await push(line, BASE)
+    assert _names(await records.points(REPO)) == ["v1.0.0", "v1.1.0"]
 
 
 async def test_a_release_that_comes_later_is_found(
