@@ -27,8 +27,9 @@ _R = TypeVar("_R")
 MAX_TASKS = 500
 # What most children need, imported once for all of them.
 _PRELOADED = ["bot.analysis"]
-# How C libraries end a process that gets no more memory.
-_GIVES_UP = {-signal.SIGABRT, -signal.SIGSEGV, -getattr(signal, "SIGBUS", 7)}
+# How a process ends that gets no more memory: by itself, or by a C library.
+_FULL = 71
+_GIVES_UP = {_FULL, -signal.SIGABRT, -signal.SIGSEGV, -getattr(signal, "SIGBUS", 7)}
 
 
 class LimitError(Exception):
@@ -111,11 +112,9 @@ class Children:
         try:
             if not self._pool.active:  # it does not outlive a child that was killed while it had nothing to do
                 self._pool = self._new_pool()
-            done: _R = await asyncio.wrap_future(self._pool.schedule(work, args=given, timeout=most))
+            done: _R = await asyncio.wrap_future(self._pool.schedule(_done, args=(work, *given), timeout=most))
         except TimeoutError:
             raise LimitError(f"{self._what} took longer than {most // 60:.0f} minutes") from None
-        except MemoryError:
-            raise self._too_much() from None
         except ProcessExpired as expired:
             if expired.exitcode in _GIVES_UP:
                 raise self._too_much() from None
@@ -131,6 +130,14 @@ class Children:
         """End all processes. What they work on is lost, so close when no job runs."""
         self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
+
+
+def _done(work: Callable[..., _R], *given: object) -> _R:
+    """In the child: a piece of work. Who has no memory left does not go on to the next with what fills it."""
+    try:
+        return work(*given)
+    except MemoryError:
+        os._exit(_FULL)
 
 
 def begin(memory: int, form: log.Form, quiet: bool, behind: int = 0) -> None:  # noqa: FBT001 - the pool passes by position
