@@ -89,7 +89,8 @@ async def check_push(line: Line, event: PushEvent, hold: Hold) -> str:
     if state.pending:
         state = await _told(job, state)
         await line.jobs.save_branch(event, hold, encode(state))
-    return f"{len(state.open)} open" + f", issue {state.issue}" * bool(state.issue)
+    count = len(state.open)
+    return f"{count or 'no'} regression{'s' * (count > 1)} open" + f", issue {state.issue}" * bool(state.issue)
 
 
 async def _recovered(job: _Job) -> State:

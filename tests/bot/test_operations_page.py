@@ -183,6 +183,9 @@ async def test_the_last_deliveries_are_told_with_what_came_of_them(
 ) -> None:
     pull = await line.open(LOST)
     await line.hear("opened", pull, "d-done")
+    push = standin.event(NAME, ref="refs/heads/main", before="0" * 40, after=line.fork_point)
+    await standin.deliver(f"{line.web}/webhook", "push", push, "d-push")
+    await line.quiet()
     payload = standin.payload("opened", NAME, pull.number)
     await standin.deliver(f"{line.web}/webhook", "ping", {"zen": "x"}, "d-ping")
     await standin.deliver(f"{line.web}/nowhere", "pull_request", payload, "d-5")
@@ -194,6 +197,7 @@ async def test_the_last_deliveries_are_told_with_what_came_of_them(
     rows = {one.delivery: (one.event, one.outcome) for one in (await _look(jobs)).latest}
     assert rows == {
         "d-done": ("pull_request opened", "comment created, check run created"),
+        "d-push": ("push", "no regression open"),
         "d-ping": ("ping", "nothing to do"),
         "d-4": ("pull_request opened", "given up"),
         "d-5": ("pull_request opened", "asked for again"),
