@@ -38,6 +38,20 @@ def fingerprints(revision: Revision) -> dict[str, str]:
     return names
 
 
+def own_fingerprints(revision: Revision) -> dict[str, str]:
+    """A name for each package of a revision, by directory, made of its own files alone: its tests are among them.
+
+    What is kept of its tests and of its guards (`analyzer.common`) depends on nothing else.
+
+    Args:
+        revision: the packages.
+    """
+    seed = _seed(revision.options, revision.target.world)
+    return {
+        where: _digest(seed + b"\0own\0" + _own(package, tests=True)) for where, package in revision.packages.items()
+    }
+
+
 def _seed(options: Options, world: World) -> bytes:
     """What all packages depend on: the platforms, and what imports mean."""
     return _bytes(f"{_platform(options.target)} {_platform(options.reference)} {world.modules.path}")
@@ -47,11 +61,14 @@ def _platform(platform: Platform) -> tuple[object, ...]:
     return platform.goos, platform.goarch, platform.cgo, *sorted(platform.tags)
 
 
-def _own(package: Package) -> bytes:
-    """A package's files. Of a test only the package clause counts."""
+def _own(package: Package, *, tests: bool = False) -> bytes:
+    """A package's files. Of a test only the package clause counts, unless tests are what is asked for."""
     parts = [package.dir]
     for path, file in sorted(package.files.items()):
-        parts += [path, file.facts.package if file.is_test else f"{file.source.blob} {file.facts is UNREAD}"]
+        parts += [
+            path,
+            file.facts.package if file.is_test and not tests else f"{file.source.blob} {file.facts is UNREAD}",
+        ]
     return _digest(_bytes("\0".join(parts))).encode()
 
 

@@ -33,6 +33,8 @@ from analyzer.syntax import text
 
 # What a local error is called.
 _ERROR = re.compile(r"^err|Err(?:or)?$")
+# What a guard is made of.
+_ASKS = (b"if ", b"switch", b"&&")
 # What a refusal must have somewhere; most functions have not.
 _SAYS = re.compile(rb"support|implement|available|windows|linux|only", re.IGNORECASE)
 
@@ -82,6 +84,8 @@ def guards(symbol: Symbol, target: Scope, reference: Scope, *, lists: bool = Fal
         reference: likewise on the reference.
         lists: whether a branch counts that does nothing but add to a local list: what for, only what uses it tells.
     """
+    if not any(word in symbol.source for word in _ASKS):
+        return []
     function = syntax.function_node(symbol.source)
     body = function.child_by_field_name("body") if function is not None else None
     if body is None:

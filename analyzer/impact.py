@@ -49,11 +49,14 @@ class Impact:
     Args:
         snapshot: the revision, all of it.
         options: the platforms.
+        other: of the same revision, with the platforms the other way round. What both platforms have it is asked for: it has
+            read who comes there, and what only this one has is called by little else.
     """
 
-    def __init__(self, snapshot: Snapshot, options: Options | None = None) -> None:
+    def __init__(self, snapshot: Snapshot, options: Options | None = None, other: "Impact | None" = None) -> None:
         self._snapshot = snapshot
         self._options = options or Options()
+        self._other = other
         self._callers: dict[Ref, list[tuple[Ref, Call]]] = {}
         self._feeds: dict[str, Mapping[str, list[tuple[str, int]]]] = {}
         self._holders: dict[Ref, frozenset[str]] = {}
@@ -127,6 +130,14 @@ class Impact:
         """The functions built on the target that call it, those that surely do first."""
         found = sorted(self._called_by((where, name)), key=lambda caller: not caller[1].sure)
         return tuple({caller: self.link(caller, call.line) for caller, call in reversed(found)}.values())[::-1]
+
+    def named_by(self, name: str) -> int:
+        """How many functions may name one of that name, in whichever package: so many are read to tell who calls it.
+
+        Args:
+            name: ``Func`` or ``Recv.Method``.
+        """
+        return len(self._mentions.get(name.rpartition(".")[2], ()))
 
     def is_dead(self, where: str, name: str) -> bool:
         """Whether no code that is built on the target calls or names it; when in doubt it is not dead.
@@ -292,6 +303,12 @@ class Impact:
                 if root.entry not in told and (root.sure or not sure) and self._in_one_program(links):
                     told.add(root.entry)
                     yield Chain(root.entry, links, sure)
+            if self._other is not None and ref != target and ref in self._other.calls.functions:
+                for chain in self._other.entries(*ref):
+                    if chain.entry not in told and (chain.sure or not sure):
+                        told.add(chain.entry)
+                        yield Chain(chain.entry, (*chain.links[:-1], *self._links(ref, after)), sure)
+                continue
             # Who hands a handler to the router does not call it.
             handed_on = any(root.entry.kind != "start" for root in self.roots.get(ref, ()))
             for caller, call in self._called_by(ref) if sure else self._may_be_called_by(ref):

@@ -118,14 +118,14 @@ def _gone_and_come(functions: Sequence[_Function]) -> tuple[_Found, _Found, _Fou
     come: _Found = []
     narrowed: _Found = []
     for function in functions:
-        before, after, pairs = _unmatched(function.before, function.after)
+        before, after, pairs = unmatched(function.before, function.after)
         new = [*after, *(new for old, new in pairs if new.sure and not old.sure)]
         sides = function.sides
         gone += [(function, guard) for guard in before if sides is None or not sides.alike]
         come += [(function, guard) for guard in new if sides is None or not sides.kept_away(guard)]
         narrowed += [(function, old) for old, new in pairs if _is_narrower(old, new)]
     for there, old in list(gone):
-        moved = next(((f, new) for f, new in come if f is not there and _alike(old, new)), None)
+        moved = next(((f, new) for f, new in come if f is not there and is_the_same(old, new)), None)
         if moved is not None:
             come.remove(moved)
             gone.remove((there, old))
@@ -193,7 +193,7 @@ def _both(view: View, name: str) -> Symbol | None:
 _Pairs = list[tuple[Guard, Guard]]
 
 
-def _unmatched(before: list[Guard], after: list[Guard]) -> tuple[list[Guard], list[Guard], _Pairs]:
+def unmatched(before: list[Guard], after: list[Guard]) -> tuple[list[Guard], list[Guard], _Pairs]:
     """What has no counterpart in the same function, and the counterparts; the likest are paired first."""
     scored = sorted(
         (
@@ -229,7 +229,7 @@ def _narrowed(old: Guard, new: Guard) -> bool:
     )
 
 
-def _alike(old: Guard, new: Guard) -> bool:
+def is_the_same(old: Guard, new: Guard) -> bool:
     """Whether a branch in another place is the same one: by its text, or by the work that it keeps away."""
     same = bool(old.lost) and 2 * sum(any(same_work(s, n) for n in new.lost) for s in old.lost) >= len(old.lost)
     return (old.effect is new.effect and _likeness(old, new) >= SIMILARITY) or same

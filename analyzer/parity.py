@@ -7,7 +7,7 @@ from functools import cached_property
 from analyzer.body import REAL, Body
 from analyzer.classify import Universe
 from analyzer.conditions import Scope
-from analyzer.model import Options, PackageParity, Score, Status, Stub, SymbolParity
+from analyzer.model import Options, PackageParity, Platform, Score, Status, Stub, SymbolParity
 from analyzer.skips import TestState, states
 from analyzer.symbols import Package, Symbol
 from analyzer.world import Beyond, World
@@ -80,6 +80,11 @@ class View:
         self._options = revision.options
         self._target = revision.target.of(package)
         self._reference = revision.reference.of(package)
+
+    @property
+    def platforms(self) -> tuple[Platform, Platform]:
+        """The target and the reference."""
+        return self._options.target, self._options.reference
 
     @cached_property
     def scopes(self) -> tuple[Scope, Scope]:
@@ -283,6 +288,16 @@ def _inside(symbol: Symbol) -> list[str]:
 def speaks_of_linux_data(text: str) -> bool:
     """Whether a text names what a configuration has for Linux alone."""
     return bool(_LINUX_TYPED.search(text.encode()))
+
+
+def is_about_linux(name: str, said: str) -> bool:
+    """Whether a refusal is about a mechanism of Linux, or about what a configuration has for Linux alone.
+
+    Args:
+        name: of the function that refuses.
+        said: what is refused, or the conditions that lead there.
+    """
+    return names_linux_concept(f"{name} {said}") or speaks_of_linux_data(said)
 
 
 def _serves_linux_data(symbol: Symbol) -> bool:

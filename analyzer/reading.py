@@ -87,6 +87,11 @@ def of_a_table(file: SourceFile) -> Depth:
     return Depth.HEADER if file.path.endswith("_test.go") else outlined(file)
 
 
+def of_a_record(file: SourceFile) -> Depth:
+    """For what is kept of one revision beside its table: of tests, what they declare."""
+    return Depth.OUTLINE if file.path.endswith("_test.go") else outlined(file)
+
+
 def of_a_change(base: Snapshot, head: Snapshot) -> DepthOf:
     """For a comparison: what differs is read as a whole."""
     before, after = ({file.blob for file in snapshot.files.values()} for snapshot in (base, head))

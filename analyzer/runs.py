@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from analyzer.effects import code_lines
 from analyzer.pairs import SIMILARITY
@@ -16,6 +16,28 @@ if TYPE_CHECKING:
 # Bytes of a test that is compared letter by letter, and how much alike two such are that are one.
 SHORT = 1_000
 SIMILARITY_OF_SHORT = 0.8
+
+
+class Running(Protocol):
+    """How much of a test the target runs at one revision: a `TestState`, or what is kept of one."""
+
+    @property
+    def runs(self) -> Runs:
+        """Beside what the reference runs of it."""
+
+    @property
+    def at_all(self) -> Runs:
+        """Be it more than the reference or not."""
+
+
+def stops(old: Running, new: Running) -> bool:
+    """Whether the target no longer runs what it ran of a test."""
+    return new.runs > max(old.runs, old.at_all)
+
+
+def starts(old: Running, new: Running) -> bool:
+    """Whether the target newly runs something of a test."""
+    return new.runs < old.runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +103,7 @@ def _tests_lost(change: "PackageChange", moved: Mapping[str, Runs]) -> Iterator[
             was = moved.get(name.rpartition(".")[2])
             if (state.built or was is not None) and state.runs > (Runs.FULLY if was is None else was):
                 yield TestChange(state.symbol.file, state, first, new=was is None)
-        elif state.runs > max(old.runs, old.at_all):
+        elif stops(old, state):
             yield TestChange(state.symbol.file, state, first)
         elif state.runs is old.runs is not Runs.NEVER:
             for subtest, skip in state.subtests.items():
@@ -102,7 +124,7 @@ def _tests_won(change: "PackageChange") -> Iterator[TestChange]:
         old = base.get(name) or _renamed_test(name, change)
         if old is None or name in covered or not old.symbol.file.on_reference:
             continue
-        if state.runs < old.runs:
+        if starts(old, state):
             yield TestChange(state.symbol.file, state, state.symbol.declaration.line)
         elif state.runs is old.runs is not Runs.NEVER:
             source = state.symbol.source
@@ -127,12 +149,19 @@ def _renamed_test(name: str, change: "PackageChange") -> TestState | None:
     """What a test that is new at head was at base under another name."""
     new = code_lines(change.head.tests[name].symbol.source)
     gone = ((n, s) for n, s in change.base.tests.items() if n not in change.head.tests)
-    return next((s for n, s in gone if _same_source(code_lines(s.symbol.source), new, alike=_alike(n, name))), None)
+    return next(
+        (s for n, s in gone if _same_source(code_lines(s.symbol.source), new, alike=named_alike(n, name))), None
+    )
 
 
-def _alike(old: str, new: str) -> bool:
+def named_alike(old: str, new: str) -> bool:
+    """Whether two tests are called so much alike that one may be the other renamed."""
     names = [name.rpartition(".")[2].removeprefix("Test") for name in (old, new)]
-    return SequenceMatcher(None, names[0], names[1], autojunk=False).ratio() >= SIMILARITY_OF_SHORT
+    matcher = SequenceMatcher(None, names[0], names[1], autojunk=False)
+    # The first two are never less than the third, and cost little.
+    return all(
+        ratio() >= SIMILARITY_OF_SHORT for ratio in (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)
+    )
 
 
 def _same_source(before: Sequence[str], after: Sequence[str], *, alike: bool) -> bool:

@@ -318,7 +318,7 @@ def states(tests: Iterable[Symbol], target: Scope, reference: Scope) -> dict[str
 
     def listed(name: str) -> bool:
         pattern = re.compile(rb"^(?!\s*//).*\b" + name.encode() + rb"\b(?!\s*\()", re.MULTILINE)
-        return any(pattern.search(source) for source in sources.values())
+        return any(name.encode() in source and pattern.search(source) for source in sources.values())
 
     for symbol in tests:
         if not is_test(symbol, listed):

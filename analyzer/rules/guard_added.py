@@ -27,20 +27,14 @@ Not reported
 from collections.abc import Iterator
 
 from analyzer.diff import Diff, PackageChange
-from analyzer.guards import Effect, Guard
+from analyzer.guards import Guard
 from analyzer.model import Finding, Level
 from analyzer.pairs import CALLED
-from analyzer.parity import names_linux_concept, speaks_of_linux_data
+from analyzer.parity import is_about_linux
+from analyzer.rules.wording import GUARD_WORDS
 from analyzer.symbols import Symbol
 
 ID = "guard-added"
-
-_WORDS = {
-    Effect.REFUSED: "newly refuses something on Windows",
-    Effect.OFF: "newly returns early on Windows, before the work that Linux does",
-    Effect.FIXED: "newly gives one fixed answer on Windows, where Linux looks at its input",
-    Effect.SKIPPED: "newly skips something on Windows that Linux does",
-}
 
 
 def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
@@ -52,6 +46,7 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
 
 def _finding(symbol: Symbol, guard: Guard, change: PackageChange) -> Finding:
     helper = symbol.file.helps_tests
+    does = GUARD_WORDS[guard.effect].format(target="Windows", reference="Linux")
     return Finding(
         ID,
         Level.NOTE if helper else Level.WARNING,
@@ -60,7 +55,7 @@ def _finding(symbol: Symbol, guard: Guard, change: PackageChange) -> Finding:
         guard.end_line,
         "head",
         symbol.name,
-        f"{symbol.name} {_WORDS[guard.effect]} ({guard.condition[:120]}).",
+        f"{symbol.name} newly {does} ({guard.condition[:120]}).",
         change.dir,
         gap=not (helper or _is_linux_own(symbol, guard) or _keeps_nothing(guard, change)),
     )
@@ -68,8 +63,7 @@ def _finding(symbol: Symbol, guard: Guard, change: PackageChange) -> Finding:
 
 def _is_linux_own(symbol: Symbol, guard: Guard) -> bool:
     """Whether the branch is about a mechanism of Linux, or about data that only Linux has."""
-    said = " ".join((guard.source, *guard.lost))
-    return names_linux_concept(f"{symbol.name} {said}") or speaks_of_linux_data(said)
+    return is_about_linux(symbol.name, " ".join((guard.source, *guard.lost)))
 
 
 def _keeps_nothing(guard: Guard, change: PackageChange) -> bool:

@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from analyzer.diff import Diff, PackageChange
 from analyzer.model import Finding, Level
 from analyzer.newly_refused import NewRefusal, newly_refused
-from analyzer.parity import names_linux_concept, speaks_of_linux_data
+from analyzer.parity import is_about_linux
 
 ID = "option-refused"
 
@@ -43,7 +43,6 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
 def _finding(new: NewRefusal, change: PackageChange) -> Finding:
     symbol, refusal = new.symbol, new.refusal
     twin = change.head.package.reference.get(symbol.name)
-    option_of_linux = names_linux_concept(f"{symbol.name} {refusal.asked}") or speaks_of_linux_data(refusal.asked)
     instead = f", where it called {new.instead} before" if new.instead else ""
     return Finding(
         ID,
@@ -55,6 +54,6 @@ def _finding(new: NewRefusal, change: PackageChange) -> Finding:
         symbol.name,
         f"{symbol.name} newly refuses something on Windows as not supported{instead}.",
         change.dir,
-        gap=bool(new.instead) or not option_of_linux,
+        gap=bool(new.instead) or not is_about_linux(symbol.name, refusal.asked),
         counterpart=twin.place if twin is not None else None,
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from analyzer.body import Body, Gives
 from analyzer.files import suffix_tags
+from analyzer.guards import Effect
 from analyzer.model import Place, Stub
 from analyzer.symbols import GoFile, Symbol
 
@@ -21,6 +22,14 @@ _GIVES_WORDS = {
     Gives.IDLE: "returns something that does no work",
 }
 
+
+GUARD_WORDS = {
+    Effect.REFUSED: "refuses something on {target}",
+    Effect.OFF: "returns early on {target}, before the work that {reference} does",
+    Effect.FIXED: "gives one fixed answer on {target}, where {reference} looks at its input",
+    Effect.SKIPPED: "skips something on {target} that {reference} does",
+}
+"""What a function with a guard does."""
 
 NEVER_BUILT = " None of this could be built there before."
 """What is said at the end of what would else be a loss."""

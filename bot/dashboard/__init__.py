@@ -9,6 +9,7 @@
     parts.py      what the views have in common: scores, places with their addresses, lists in pages
     views.py      records -> what a page shows and what the JSON API gives, the same values: repositories, packages, symbols
     pulls.py, changes.py, lists.py    the same of pull requests; of two revisions; of findings, features, rules
+    shared.py     and what two revisions tell of code that the platforms share: tests, guards
     operations.py how the installation does, over all its processes: for administrators
     memory.py     what was read last, for as long as nothing new is recorded
     pages.py      the routes: a view as HTML or as JSON

@@ -7,6 +7,7 @@ import msgspec
 from analyzer.model import Status, SymbolParity
 from bot.dashboard.parts import About, Links, Revision, Source, Tally
 from bot.dashboard.records import Point, Table
+from bot.dashboard.shared import Shared, guard_lines, test_lines
 from bot.markdown import code, plain
 
 MAX_SHOWN = 300
@@ -66,6 +67,7 @@ class Compare(msgspec.Struct, frozen=True, kw_only=True):
         lacks: what the reference newly has, and the target lacks.
         gone_stubs: stubs that are not declared separately any more.
         moved: what is in another package now, and the same as before.
+        shared: what changes in code that the platforms share.
     """
 
     repository: About
@@ -80,15 +82,27 @@ class Compare(msgspec.Struct, frozen=True, kw_only=True):
     lacks: tuple[Change, ...]
     gone_stubs: tuple[Change, ...]
     moved: tuple[Change, ...]
+    shared: Shared = Shared()
 
     def kind(self, name: str) -> tuple[Change, ...]:
         """The changes of one of `KINDS`."""
         found: tuple[Change, ...] = getattr(self, name)
         return found
 
+    @property
+    def is_anything(self) -> bool:
+        """Whether there is anything to tell."""
+        return any(map(self.kind, KINDS)) or self.shared.is_anything
+
 
 def compare(
-    about: About, points: tuple[Point, Point], tables: tuple[_Tables, _Tables], links: Links, names: tuple[str, str]
+    about: About,
+    points: tuple[Point, Point],
+    tables: tuple[_Tables, _Tables],
+    links: Links,
+    names: tuple[str, str],
+    *,
+    shared: Shared,
 ) -> Compare:
     """What differs.
 
@@ -98,6 +112,7 @@ def compare(
         tables: the packages of each that differ; those that do not need not be there.
         links: where things are.
         names: by what the two were asked for.
+        shared: what differs in code that the platforms share.
     """
     base, head = (_symbols(side) for side in tables)
     kinds: dict[str, list[Change]] = {name: [] for name in KINDS}
@@ -124,6 +139,7 @@ def compare(
         base_score=scores[0],
         head_score=scores[1],
         between=links.between(points[0].rev, points[1].rev),
+        shared=shared,
         **{name: tuple(sorted(found, key=lambda c: (c.package, not c.gap, c.name))) for name, found in kinds.items()},
     )
 
@@ -246,7 +262,9 @@ def _lines(found: Compare, address: str) -> Iterator[str]:
         if len(changes) > left:
             yield from ("", f"… and {len(changes) - left} more.")
         left = max(0, left - len(changes))
-    if not any(found.kind(name) for name in KINDS):
+    yield from guard_lines(found.shared, about)
+    yield from test_lines(found.shared, about)
+    if not found.is_anything:
         yield from ("", "Nothing that users of either platform could notice.")
 
 

@@ -56,7 +56,7 @@ def measure_all(
         folder: where is kept what was measured, so that another run goes on from there; None for nowhere.
         tell: is told how many are done, and of how many.
     """
-    measure = Measure(folder)
+    measure = Measure(folder, common=False)
     found = {about.rev: Measured(about, measure.point(about, options)) for about in revisions}
     left = [about for about in revisions if found[about.rev].point is None]
     known = len(revisions) - len(left)

@@ -2,21 +2,24 @@
 
 import hashlib
 import zlib
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from cachetools import LRUCache
 
 from analyzer import grammar
-from analyzer.closure import fingerprints
+from analyzer.closure import fingerprints, own_fingerprints
+from analyzer.common import Common
 from analyzer.model import Options, Score, Snapshot
-from analyzer.parity import View
+from analyzer.parity import Revision, View
 from bot.dashboard import records, survey
 from bot.dashboard.records import About, Point, Survey, Table
-from bot.dashboard.survey import measured, revision_of, table_of
+from bot.dashboard.survey import common_of, measured, revision_of, table_of
 from bot.kept import Kept
 
 KEPT_TABLES = 16_384
@@ -25,7 +28,8 @@ KEPT_TABLES = 16_384
 MAX_KEPT_BYTES = 256 * 1024 * 1024
 """Of the file. The older half is dropped when there is more; moby's releases of ten years take 20 MB."""
 
-_EMPTY = Table(Score(), ())
+_NOTHING: Mapping[type, Table | Common] = {Table: Table(Score(), ()), Common: Common()}
+_Kept = TypeVar("_Kept", Table, Common)
 
 
 class Measure:
@@ -33,11 +37,13 @@ class Measure:
 
     Args:
         folder: where is kept what was judged; None for memory alone.
+        common: look at what the platforms share, too: whoever shows nothing but scores need not pay for it.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, *, common: bool = True) -> None:
+        self._common = common
         self._kept = Kept(folder, "tables", _version(), MAX_KEPT_BYTES)
-        self._memory: LRUCache[str, Table] = LRUCache(KEPT_TABLES)
+        self._memory: LRUCache[str, Table | Common] = LRUCache(KEPT_TABLES)
 
     def __call__(self, snapshot: Snapshot, about: About, options: Options) -> Survey:
         """What is recorded of a revision; the same as `bot.dashboard.survey.survey`.
@@ -47,23 +53,30 @@ class Measure:
             about: which it is.
             options: the platforms, and what reads files.
         """
-        revision = revision_of(snapshot, options)
-        names = fingerprints(revision)
-        known = self._known(set(names.values()))
-        views = {
-            where: View(revision.packages[where], revision) for where in revision.packages if names[where] not in known
-        }
-        judged = options.share(lambda where: table_of(views[where]), [*views], Table)
-        new = {names[where]: table for where, table in zip(views, judged, strict=True)}
-        self._keep(new)
-        known |= new
-        found = measured(snapshot, revision, {where: known[name] for where, name in names.items()}, about)
-        self._kept.save([(_point_name(about.rev, options), msgspec.msgpack.encode(found.point))])
+        revision = revision_of(snapshot, options, tests=self._common)
+        view = cache(lambda where: View(revision.packages[where], revision))
+        tables = self._judged(fingerprints(revision), Table, lambda where: table_of(view(where)), options)
+        common = self.common(revision, options, view) if self._common else None
+        found = measured(snapshot, revision, tables, about, common)
+        self._kept.save([(self._point_name(about.rev, options), msgspec.msgpack.encode(found.point))])
         return found
+
+    def common(
+        self, revision: Revision, options: Options, view: Callable[[str], View] | None = None
+    ) -> dict[str, Common]:
+        """What the code that the platforms share does in each package of a revision.
+
+        Args:
+            revision: its packages, their tests read.
+            options: the platforms.
+            view: one of its packages by directory, where that is at hand.
+        """
+        look = view or (lambda where: View(revision.packages[where], revision))
+        return self._judged(own_fingerprints(revision), Common, lambda where: common_of(look(where)), options)
 
     def point(self, about: About, options: Options) -> Point | None:
         """The point of a revision that was measured before, by any process; None of one that was not."""
-        name = _point_name(about.rev, options)
+        name = self._point_name(about.rev, options)
         stored = self._kept.load([name]).get(name)
         with suppress(msgspec.DecodeError):
             if stored is not None:
@@ -71,21 +84,39 @@ class Measure:
                 return msgspec.structs.replace(point, name=about.name, kind=about.kind, time=about.time)
         return None
 
-    def _known(self, wanted: set[str]) -> dict[str, Table]:
-        known = {name: self._memory[name] for name in wanted if name in self._memory}
+    def _judged(
+        self, names: Mapping[str, str], kind: type[_Kept], judge: Callable[[str], _Kept], options: Options
+    ) -> dict[str, _Kept]:
+        """Of each package what is known under its name, or is judged now."""
+        known = self._known({*names.values()}, kind)
+        left = [where for where, name in names.items() if name not in known]
+        judged = options.share(judge, left, kind)
+        new = {names[where]: one for where, one in zip(left, judged, strict=True)}
+        self._keep(new, _NOTHING[kind])
+        known |= new
+        return {where: known[name] for where, name in names.items()}
+
+    def _known(self, wanted: set[str], kind: type[_Kept]) -> dict[str, _Kept]:
+        known = {name: one for name in wanted if isinstance(one := self._memory.get(name), kind)}
         for name, data in self._kept.load(sorted(wanted - known.keys())).items():
             with suppress(msgspec.DecodeError, zlib.error):
-                known[name] = msgspec.msgpack.decode(zlib.decompress(data), type=Table) if data else _EMPTY
+                one = msgspec.msgpack.decode(zlib.decompress(data), type=kind) if data else _NOTHING[kind]
+                if isinstance(one, kind):
+                    known[name] = one
         self._memory.update(known)
         return known
 
-    def _keep(self, new: dict[str, Table]) -> None:
+    def _keep(self, new: Mapping[str, Table | Common], nothing: Table | Common) -> None:
         self._memory.update(new)
         rows = []
-        for name, table in new.items():
+        for name, one in new.items():
             with suppress(UnicodeEncodeError):  # names may hold bytes that are no text
-                rows.append((name, zlib.compress(msgspec.msgpack.encode(table), 1) if table.symbols else b""))
+                empty = one == nothing if isinstance(one, Common) else not one.symbols
+                rows.append((name, b"" if empty else zlib.compress(msgspec.msgpack.encode(one), 1)))
         self._kept.save(rows)
+
+    def _point_name(self, rev: str, options: Options) -> str:
+        return _point_name(rev, options) + " and what is shared" * self._common
 
 
 def _point_name(rev: str, options: Options) -> str:

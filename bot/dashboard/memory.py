@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 from cachetools import TTLCache
 from redis.asyncio import Redis
 
+from analyzer.common import Common
 from bot.dashboard.lists import Since
 from bot.dashboard.parts import Links, releases
 from bot.dashboard.pulls import PullRow, pull_row
@@ -83,12 +84,16 @@ class Memory:
     async def _pulls(self, repo: Repo, links: Links) -> Sequence[PullRow]:
         return [pull_row(record, links) for record in await self._records.pulls(repo)]
 
-    async def differing(self, repo: Repo, base: str, head: str) -> tuple[dict[str, Table], dict[str, Table]]:
-        """The packages in which two recorded revisions differ."""
+    async def differing(
+        self, repo: Repo, base: str, head: str
+    ) -> tuple[tuple[dict[str, Table], dict[str, Table]], tuple[dict[str, Common], dict[str, Common]]]:
+        """The packages in which two recorded revisions differ: tables, and what the platforms share."""
         trees = await self._records.tree(repo, base), await self._records.tree(repo, head)
-        differ = {where for where in {*trees[0], *trees[1]} if trees[0].get(where) != trees[1].get(where)}
-        found = [await self._tables(repo, {w: d for w, d in tree.items() if w in differ}) for tree in trees]
-        return found[0], found[1]
+        commons = await self._records.commons(repo, base), await self._records.commons(repo, head)
+        differ = _differing(*trees) | _differing(*commons)
+        tables = [await self._tables(repo, {w: d for w, d in tree.items() if w in differ}) for tree in trees]
+        shared = [await self._commons(repo, {w: d for w, d in tree.items() if w in differ}) for tree in commons]
+        return (tables[0], tables[1]), (shared[0], shared[1])
 
     async def past(self, repo: Repo, known: Known, directory: str) -> list[tuple[Point, Table | None]]:
         """Each release with its table of a package, in the order of versions."""
@@ -147,11 +152,10 @@ class Memory:
         return await self._tables(repo, await self._records.tree(repo, rev)) if rev else {}
 
     async def _tables(self, repo: Repo, tree: Mapping[str, str]) -> dict[str, Table]:
-        digests = [*dict.fromkeys(tree.values())]
-        found: dict[str, Table] = {}
-        for start in range(0, len(digests), _BATCH):
-            found |= await self._records.tables(repo, digests[start : start + _BATCH])
-        return {directory: found[digest] for directory, digest in tree.items() if digest in found}
+        return await _read(tree, lambda digests: self._records.tables(repo, digests))
+
+    async def _commons(self, repo: Repo, tree: Mapping[str, str]) -> dict[str, Common]:
+        return await _read(tree, lambda digests: self._records.common(repo, digests))
 
     async def _once(self, key: tuple[object, ...], make: Callable[[], Awaitable[_Made]]) -> _Made:
         """What is kept under a key; it is made when it is not there. What failed is not kept."""
@@ -164,3 +168,16 @@ class Memory:
             if kept.done() and (kept.cancelled() or kept.exception()):
                 self._kept.pop(key, None)
             raise
+
+
+def _differing(base: Mapping[str, str], head: Mapping[str, str]) -> set[str]:
+    return {where for where in {*base, *head} if base.get(where) != head.get(where)}
+
+
+async def _read(tree: Mapping[str, str], read: Callable[[list[str]], Awaitable[dict[str, _Made]]]) -> dict[str, _Made]:
+    """What directories have, by their digests, a batch at a time."""
+    digests = [*dict.fromkeys(tree.values())]
+    found: dict[str, _Made] = {}
+    for start in range(0, len(digests), _BATCH):
+        found |= await read(digests[start : start + _BATCH])
+    return {directory: found[digest] for directory, digest in tree.items() if digest in found}

@@ -1,5 +1,6 @@
 """The routes: each page as HTML and, below /api/v1, the same value as JSON."""
 
+import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from cachetools import TTLCache
 
 from bot import metrics
 from bot.config import Settings
-from bot.dashboard import changes, charts, lists, operations, pulls, schema, signin, views, words
+from bot.dashboard import changes, charts, lists, operations, pulls, schema, shared, signin, views, words
 from bot.dashboard.answers import HTML, JSON, MARKDOWN, SCHEMA_PATH, SVG, Content, Fault, Static, send
 from bot.dashboard.memory import KEPT_FOR, Memory, Reading
 from bot.dashboard.parts import ESCAPE, ROOT, About, Links, about, releases
@@ -362,8 +363,12 @@ async def _compare(desk: Dashboard, asked: Asked) -> View:
     base, head = (changes.revision(points, name) for name in names)
     if base is None or head is None:
         raise NotRecordedError
-    tables = await desk.memory.differing(asked.repo, base.rev, head.rev)
-    return changes.compare(asked.about, (base, head), tables, asked.links, names)
+    tables, sides = await desk.memory.differing(asked.repo, base.rev, head.rev)
+    # Of a hostile repository it takes a second.
+    found = await asyncio.to_thread(
+        shared.shared, asked.about, (base, head), sides, tables[0], links=asked.links, names=names
+    )
+    return changes.compare(asked.about, (base, head), tables, asked.links, names, shared=found)
 
 
 async def _findings(desk: Dashboard, asked: Asked) -> View:

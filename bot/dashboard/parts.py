@@ -57,7 +57,7 @@ class Tally(msgspec.Struct, frozen=True):
 
 
 class Source(msgspec.Struct, frozen=True):
-    """Lines of a file at a revision, and where the git host shows them."""
+    """Lines of a file at a revision, and where the git host shows them; line 0 for the file as a whole."""
 
     path: str
     line: int
@@ -164,6 +164,12 @@ class Links:
         """Lines of a file at a revision."""
         url = f"{self.repository}/blob/{rev}/{quote(place.path, safe='/')}{fragment(place.line, end_line)}"
         return Source(place.path, place.line, url, end_line)
+
+    def file(self, rev: str, path: str, line: int = 0) -> Source:
+        """A file at a revision, or a line of it; lines count from 1."""
+        if line:
+            return self.source(rev, Place(path, line))
+        return Source(path, 0, f"{self.repository}/blob/{rev}/{quote(path, safe='/')}")
 
     def package(self, directory: str) -> str:
         """A package's page here."""

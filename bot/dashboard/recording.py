@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from analyzer.model import Analysis, Options, Platform
 from bot.branches import Branches
 from bot.children import LimitError
-from bot.dashboard.records import Known, Past, PullRecord, Records, Survey
+from bot.dashboard.records import FORM, Known, Past, PullRecord, Records, Survey
 from bot.dashboard.surveyor import Order, Step, Surveyed, remove_past
 from bot.events import AnyEvent, GroupEvent, PullEvent, PushEvent, RepositoryEvent, SurveyEvent
 from bot.git import LostError, MovedError, SourceError, UnreachableError
@@ -288,9 +288,9 @@ def _past_it(past: Past, reason: str) -> Past:
 
 
 async def _without_known(records: Records, event: SurveyEvent, past: Past) -> Past:
-    """A new plan, without the revisions that have their point already, unless all are wanted anew."""
+    """A new plan, without the revisions of which all is recorded already, unless all are wanted anew."""
     if event.anew:
         return past
-    known = {(point.rev, point.kind, point.name) for point in await records.points(event.repo)}
+    known = {(p.rev, p.kind, p.name) for p in await records.points(event.repo) if p.form == FORM}
     left = tuple(about for about in past.revisions if (about.rev, about.kind, about.name) not in known)
     return msgspec.structs.replace(past, revisions=left)

@@ -5,7 +5,9 @@ share them, by a digest of their content, so a point costs what changed in it. A
 
 - ``known``: a `Known`. Without one there is no page of the repository.
 - ``points``: from commit to `Point`; ``trees``: from commit to which table each directory has.
-- ``tables``: from digest to a table. ``details``: from ``DIR NAME`` to a `Detail`, of the newest survey alone.
+- ``tables``: from digest to a table.
+- ``common``, ``commons``: likewise from digest to a `Common`, and from commit to which each directory has.
+- ``details``: from ``DIR NAME`` to a `Detail`, of the newest survey alone.
 - ``report``: of the newest survey: the features, the acceptances, what is open.
 - ``past``: a `Past`, how far the past has been read.
 - ``pulls``: from a pull request's number to its `PullRecord`; ``seen``: when each was recorded.
@@ -21,6 +23,7 @@ import msgspec
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
+from analyzer.common import Common
 from analyzer.model import PackageParity, Place, Score, SymbolParity
 from bot.ids import Repo
 
@@ -32,6 +35,10 @@ MAX_POINTS: Mapping[str, int] = {"release": 600, "month": 240, "push": 200}
 
 MAX_PULLS = 300
 """Pull requests of one repository whose report is kept; those recorded longest ago go."""
+
+FORM = 1
+"""What is recorded of a revision now. Of points with a lower number there is less, until they are read again: 0 has nothing
+of tests and guards."""
 
 # Reports of pull requests that are read in one go.
 _BATCH = 20
@@ -124,6 +131,7 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
         gaps: stubs that a user on the target can miss.
         packages: how many packages have a symbol that the platforms declare separately.
         unreadable: files that could not be read.
+        form: what is recorded of it beside that (`FORM`).
     """
 
     rev: str
@@ -134,6 +142,7 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     gaps: int = 0
     packages: int = 0
     unreadable: int = 0
+    form: int = 0
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -192,6 +201,20 @@ class ReachRecord(msgspec.Struct, frozen=True):
     links: tuple[tuple[str, Place], ...] = ()
 
 
+class ThereRecord(msgspec.Struct, frozen=True):
+    """Who comes on the reference to what the target lacks.
+
+    Attributes:
+        reach: what users ask for there, nearest first, at most some.
+        entries: how many come to it.
+        callers: the functions that call it, each with where it is declared, at most some.
+    """
+
+    reach: tuple[ReachRecord, ...] = ()
+    entries: int = 0
+    callers: tuple[tuple[str, Place], ...] = ()
+
+
 class Detail(msgspec.Struct, frozen=True, kw_only=True):
     """A symbol at the newest survey's commit: what it is on each platform, why, and who can reach it.
 
@@ -204,6 +227,7 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True):
         silent: the target returns a nil error and has done nothing.
         reach: who comes to it, nearest first, at most some.
         entries: how many come to it.
+        there: who comes to it on the reference, when the target lacks it; None when nobody looked.
     """
 
     package: str
@@ -215,6 +239,7 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True):
     silent: bool = False
     reach: tuple[ReachRecord, ...] = ()
     entries: int = 0
+    there: ThereRecord | None = None
 
 
 class AcceptedRecord(msgspec.Struct, frozen=True):
@@ -282,12 +307,14 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         point: the revision.
         tables: by directory; without those in which the platforms share all.
+        common: what the code that they share does on the target, by directory; without those that have nothing to say.
         report: None for a revision of the past.
         details: none for a revision of the past.
     """
 
     point: Point
     tables: dict[str, Table]
+    common: dict[str, Common] = {}
     report: SurveyReport | None = None
     details: tuple[Detail, ...] = ()
 
@@ -359,16 +386,16 @@ class Records:
 
     async def add(self, repo: Repo, survey: Survey) -> None:
         """Record a revision, and drop what is more than `MAX_POINTS`. The same revision again takes its place."""
-        encoded = {directory: _pack(table) for directory, table in survey.tables.items()}
-        digests = {directory: hashlib.sha256(data).hexdigest()[:32] for directory, data in encoded.items()}
         point = survey.point
+        content: tuple[Mapping[str, msgspec.Struct], ...] = (survey.tables, survey.common)
         async with self.redis.pipeline(transaction=True) as pipe:
-            if encoded:
-                pipe.hset(
-                    _key(repo, "tables"),
-                    mapping={digests[directory]: data for directory, data in encoded.items()},
-                )
-            pipe.hset(_key(repo, "trees"), point.rev, _pack(digests))
+            for (trees, kept, digits), packages in zip(_SHARED, content, strict=True):
+                encoded = {directory: _pack(one) for directory, one in packages.items()}
+                digests = {directory: hashlib.sha256(data).hexdigest()[:digits] for directory, data in encoded.items()}
+                if encoded:
+                    named: dict[Any, Any] = {digests[directory]: data for directory, data in encoded.items()}
+                    pipe.hset(_key(repo, kept), mapping=named)
+                pipe.hset(_key(repo, trees), point.rev, _pack(digests))
             pipe.hset(_key(repo, "points"), point.rev, _write(point))
             if survey.report is not None:
                 pipe.set(_key(repo, "report"), _pack(survey.report))
@@ -409,6 +436,20 @@ class Records:
         stored: Any = await self.redis.hmget(_key(repo, "tables"), wanted)
         found = zip(wanted, stored, strict=True)
         return {digest: _unpack(data, Table) for digest, data in found if data is not None}
+
+    async def commons(self, repo: Repo, rev: str) -> dict[str, str]:
+        """From each directory of a recorded revision to the digest of its `Common`. Empty when it is not recorded."""
+        stored = await self._field(_key(repo, "commons"), rev)
+        return {} if stored is None else _unpack(stored, dict[str, str])
+
+    async def common(self, repo: Repo, digests: Collection[str]) -> dict[str, Common]:
+        """What is kept by these digests; what is not there any more is left out."""
+        if not digests:
+            return {}
+        wanted = [*digests]
+        stored: Any = await self.redis.hmget(_key(repo, "common"), wanted)
+        found = zip(wanted, stored, strict=True)
+        return {digest: _unpack(data, Common) for digest, data in found if data is not None}
 
     async def report(self, repo: Repo) -> SurveyReport | None:
         """What the newest survey says beside its tables."""
@@ -483,13 +524,16 @@ class Records:
             return
         async with self.redis.pipeline(transaction=True) as pipe:
             pipe.hdel(_key(repo, "points"), *gone)
-            pipe.hdel(_key(repo, "trees"), *gone)
+            for trees, _, _ in _SHARED:
+                pipe.hdel(_key(repo, trees), *gone)
             await pipe.execute()
-        used = {digest for tree in (await self.trees(repo)).values() for digest in tree.values()}
-        stored: Any = await self.redis.hkeys(_key(repo, "tables"))
-        unused = [digest for digest in stored if digest.decode() not in used]
-        if unused:
-            await self.redis.hdel(_key(repo, "tables"), *unused)
+        for trees, content, _ in _SHARED:
+            found = await self._hash(_key(repo, trees))
+            used = {digest for data in found.values() for digest in _unpack(data, dict[str, str]).values()}
+            stored: Any = await self.redis.hkeys(_key(repo, content))
+            unused = [digest for digest in stored if digest.decode() not in used]
+            if unused:
+                await self.redis.hdel(_key(repo, content), *unused)
 
     async def _all(self, key: str) -> set[bytes]:
         found: Any = await self.redis.smembers(key)
@@ -504,7 +548,10 @@ class Records:
         return None if found is None else bytes(found)
 
 
-_ALL = ("known", "points", "trees", "tables", "details", "report", "pulls", "seen", "past")
+# What several points share: which of it each has, what it is, and how many digits a digest has. They are most of what a
+# point costs, and only what one repository has must differ.
+_SHARED = (("trees", "tables", 32), ("commons", "common", 16))
+_ALL = ("known", "points", "trees", "tables", "commons", "common", "details", "report", "pulls", "seen", "past")
 # A key that is there is called otherwise.
 _FOLLOW = "if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('RENAME', KEYS[1], KEYS[2]) end"
 

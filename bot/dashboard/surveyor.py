@@ -158,7 +158,8 @@ def _surveyed(places: Places, order: Order, mirror: Mirror) -> Surveyed:
     options = config.options(datetime.now(UTC).date(), reader(places, order.repo, private=order.private))
     about = About(str(order.head), "", "push", mirror.time(order.head))
     owners = code_owners(mirror, order.head)
-    found = survey_newest(mirror.snapshot(order.head), about, options, owners)
+    shared = _measure(order.repo).common
+    found = survey_newest(mirror.snapshot(order.head), about, options, owners, shared)
     structlog.get_logger().info("surveyed", seconds=round(time.perf_counter() - began, 3))
     return Surveyed(found, config.target, config.reference)
 

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from analyzer.model import Status, Stub, SymbolParity
+from analyzer.model import Place, Status, Stub, SymbolParity
 from analyzer.rules.wording import STUB_WORDS
 from bot.dashboard.parts import EARLY, About, Links, Sheet, Source, Tally, releases, sheet
 from bot.dashboard.pulls import PullRow
-from bot.dashboard.records import Detail, Known, Point, ReachRecord, SightRecord, Table
+from bot.dashboard.records import Detail, Known, Point, ReachRecord, SightRecord, Table, ThereRecord
 
 MOST_GAPS = 8
 """Packages that the overview names for having the most gaps."""
@@ -170,6 +170,14 @@ class Reach(msgspec.Struct, frozen=True):
     steps: tuple[Step, ...]
 
 
+class There(msgspec.Struct, frozen=True):
+    """Who comes on the reference to what the target lacks: what is asked for, how much of that there is, and who calls it."""
+
+    reach: tuple[Reach, ...]
+    entries: int
+    callers: tuple[Step, ...]
+
+
 class Symbol(msgspec.Struct, frozen=True, kw_only=True):
     """A symbol.
 
@@ -185,6 +193,7 @@ class Symbol(msgspec.Struct, frozen=True, kw_only=True):
         history: what it was in the releases, in their order.
         reach: who comes to it, nearest first, at most some.
         entries: how many come to it.
+        there: who comes to it on the reference, when the target lacks it; None when nobody looked.
     """
 
     repository: About
@@ -199,6 +208,7 @@ class Symbol(msgspec.Struct, frozen=True, kw_only=True):
     history: tuple[Era, ...]
     reach: tuple[Reach, ...]
     entries: int
+    there: There | None
 
 
 def repository_row(known: Known, points: Sequence[Point], about: About) -> RepositoryRow:
@@ -448,9 +458,18 @@ def symbol(
         history=eras(about, parity.name, past),
         reach=tuple(_reach(one, about, links) for one in detail.reach) if detail else (),
         entries=detail.entries if detail else 0,
+        there=_there(detail.there, about, links) if detail and detail.there else None,
     )
 
 
 def _reach(record: ReachRecord, about: About, links: Links) -> Reach:
-    steps = tuple(Step(function, links.source(about.rev, place)) for function, place in record.links)
-    return Reach(record.entry, record.names, record.sure, steps)
+    return Reach(record.entry, record.names, record.sure, _steps(record.links, about, links))
+
+
+def _there(record: ThereRecord, about: About, links: Links) -> There:
+    reach = tuple(_reach(one, about, links) for one in record.reach)
+    return There(reach, record.entries, _steps(record.callers, about, links))
+
+
+def _steps(functions: Iterable[tuple[str, Place]], about: About, links: Links) -> tuple[Step, ...]:
+    return tuple(Step(function, links.source(about.rev, place)) for function, place in functions)

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import jinja2
 from markupsafe import Markup, escape
 
+from bot.dashboard import shared
 from bot.dashboard.answers import Static
 from bot.dashboard.changes import KINDS, grouped, states
 from bot.dashboard.parts import Sheet, Tally
@@ -56,6 +57,10 @@ def teach(environment: jinja2.Environment, static: Static) -> None:
         "KINDS": KINDS,
         "grouped": grouped,
         "states": states,
+        "TESTS": shared.TESTS,
+        "MAX_GUARDS": shared.MAX_GUARDS,
+        "MAX_TESTS": shared.MAX_TESTS,
+        "by_file": shared.by_file,
         "delta": delta,
     }
 

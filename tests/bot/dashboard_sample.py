@@ -5,8 +5,12 @@ from typing import Any
 
 import msgspec
 
+from analyzer.common import Common, KeptFile, KeptGuard, KeptTest
+from analyzer.guards import Effect
 from analyzer.model import Place, Score, Status, Stub, SymbolParity
+from analyzer.skips import Runs
 from bot.dashboard.records import (
+    FORM,
     AcceptedRecord,
     Detail,
     Kind,
@@ -19,6 +23,7 @@ from bot.dashboard.records import (
     Survey,
     SurveyReport,
     Table,
+    ThereRecord,
     _key,
     _pack,
     _write,
@@ -83,6 +88,30 @@ OLD = {
     "volume": table([symbol("Mount", "implemented", where="volume")]),
     ".": NOW["."],
 }
+NEVER, FULLY, SOMETIMES = Runs.NEVER, Runs.FULLY, Runs.SOMETIMES
+
+
+def common(*kept: KeptTest, runs: Sequence[str] = (), guards: Sequence[KeptGuard] = ()) -> Common:
+    return Common((KeptFile("pause_test.go", target=True, reference=True, tests=(*runs,), kept=kept),), (*guards,))
+
+
+OLD_COMMON = {"daemon": common(KeptTest("TestStats", NEVER, NEVER), runs=("TestPause", "TestStart", "TestWait"))}
+NOW_COMMON = {
+    "daemon": common(
+        KeptTest("TestPause", NEVER, NEVER),
+        KeptTest("TestWait", SOMETIMES, SOMETIMES),
+        *(KeptTest(f"TestCheckpointOfAContainerThatRuns{n}", NEVER, NEVER) for n in range(4)),
+        runs=("TestStart", "TestStats"),
+        guards=[
+            KeptGuard(
+                "Daemon.Rename", "rename.go", 40, Effect.REFUSED, 'runtime.GOOS == "windows" && c.IsRunning()',
+                'if runtime.GOOS == "windows" && c.IsRunning() { return errors.New("stop it") }', ("d.rename(c)",),
+                ('return errors.New("stop it")',), sure=False,
+            )
+        ],
+    ),
+    "volume": Common((KeptFile("mount_linux_test.go", target=False, reference=True, tests=("TestMount",)),)),
+}  # fmt: skip
 DETAIL = Detail(
     package="daemon",
     name="Daemon.Pause",
@@ -106,6 +135,26 @@ DETAIL = Detail(
         ReachRecord("GET /events", sure=False),
     ),
     entries=3,
+)
+LACKS = Detail(
+    package="daemon",
+    name="Checkpoint",
+    target=SightRecord("windows", "not there"),
+    reference=SightRecord("linux", "real work", Place("daemon/checkpoint_linux.go", 34), 40, BODY),
+    there=ThereRecord(
+        (
+            ReachRecord(
+                "POST /containers/{name}/checkpoints",
+                ("docker checkpoint create",),
+                links=(
+                    ("api:router.checkpoint", Place("api/router.go", 9)),
+                    ("daemon:Checkpoint", Place("daemon/checkpoint_linux.go", 34)),
+                ),
+            ),
+        ),
+        2,
+        (("api:router.checkpoint", Place("api/router.go", 9)),),
+    ),
 )
 FEATURE: dict[str, Any] = {
     "kind": "route",
@@ -165,13 +214,22 @@ ANALYSIS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _point(number: int, at: int, kind: Kind, tables: dict[str, Table], name: str = "") -> Survey:
+def _point(
+    number: int,
+    at: int,
+    kind: Kind,
+    tables: dict[str, Table],
+    name: str = "",
+    *,
+    shared: dict[str, Common] | None = None,
+) -> Survey:
     score = sum((one.score for one in tables.values()), Score())
     gaps = sum(s.gap for one in tables.values() for s in one.symbols)
     point = Point(
-        rev=rev(number), name=name, kind=kind, time=BEGIN + at * MONTH, score=score, gaps=gaps, packages=len(tables)
-    )
-    return Survey(point=point, tables=tables)
+        rev=rev(number), name=name, kind=kind, time=BEGIN + at * MONTH, score=score, gaps=gaps, packages=len(tables),
+        form=FORM if shared is not None else 0,
+    )  # fmt: skip
+    return Survey(point=point, tables=tables, common=shared or {})
 
 
 async def fill(records: Records, name: str = NAME, *, private: bool = False) -> Repo:
@@ -182,9 +240,11 @@ async def fill(records: Records, name: str = NAME, *, private: bool = False) -> 
     for number, (at, tag) in enumerate(
         ((2, "v1.0.0"), (5, "v1.0.1"), (11, "v1.1.0"), (14, "v2.0.0-rc1"), (15, "v2.0.0"))
     ):
-        await records.add(repo, _point(50 + number, at, "release", OLD if at < 12 else NOW, tag))
-    head = _point(100, 25, "push", NOW).point
-    await records.add(repo, Survey(point=head, tables=NOW, report=REPORT, details=(DETAIL,)))
+        old = at < 12
+        shared = None if tag == "v1.0.1" else OLD_COMMON if old else NOW_COMMON
+        await records.add(repo, _point(50 + number, at, "release", OLD if old else NOW, tag, shared=shared))
+    head = _point(100, 25, "push", NOW, shared=NOW_COMMON).point
+    await records.add(repo, Survey(point=head, tables=NOW, common=NOW_COMMON, report=REPORT, details=(DETAIL, LACKS)))
     await records.add_pull(
         repo, PullRecord(number=7, at=BEGIN, conclusion="success", title="Windows: unchanged", analysis=None)
     )
@@ -224,16 +284,27 @@ async def fill_large(records: Records, packages: int = 400, symbols: int = 40, r
         _point(1000 + n, n * 128 // releases, "release", {}, f"v{1 + n // 40}.{n // 4 % 10}.{n % 4}")
         for n in range(releases)
     ]
-    trees = {}
-    for is_old, kept in ((True, old), (False, tables)):
-        await records.add(repo, _point(9000 + is_old, 0, "push", kept))
+    long = "TestThatTheContainerLifecycleManagerHandles{0}OperationsOfTheSubsystem{1:03}"
+    shared = {
+        where: common(
+            *(KeptTest(long.format(n, number), NEVER, NEVER) for n in range(12)),
+            runs=[long.format(n, number) for n in range(12, symbols)],
+            guards=NOW_COMMON["daemon"].guards if number < 60 else (),
+        )
+        for number, where in enumerate(tables)
+    }
+    trees, commons = {}, {}
+    for is_old, kept, same in ((True, old, {}), (False, tables, shared)):
+        await records.add(repo, _point(9000 + is_old, 0, "push", kept, shared=same))
         trees[is_old] = await records.tree(repo, rev(9000 + is_old))
+        commons[is_old] = await records.commons(repo, rev(9000 + is_old))
     for survey in (*months, *tags):
         is_old = survey.point.time < BEGIN + 60 * MONTH
         score = sum((one.score for one in (old if is_old else tables).values()), Score())
-        point = msgspec.structs.replace(survey.point, score=score, gaps=1234)
+        point = msgspec.structs.replace(survey.point, score=score, gaps=1234, form=FORM)
         await records.redis.hset(_key(repo, "points"), point.rev, _write(point))
         await records.redis.hset(_key(repo, "trees"), point.rev, _pack(trees[is_old]))
+        await records.redis.hset(_key(repo, "commons"), point.rev, _pack(commons[is_old]))
     head = _point(5000, 131, "push", tables).point
     features = [FEATURE | {"name": f"POST /containers/{{name}}/operation{n}"} for n in range(400)]
     await records.add(

@@ -32,6 +32,7 @@ PATHS = [
     f"{BERTH}/packages/volume/local",
     f"{BERTH}/packages/~",
     f"{BERTH}/symbols/daemon:Daemon.Pause",
+    f"{BERTH}/symbols/daemon:Checkpoint",
     f"{BERTH}/symbols/.:main",
     f"{BERTH}/pulls",
     f"{BERTH}/pulls/12",
@@ -168,6 +169,21 @@ async def test_sources_are_at_the_revision_and_the_line(reader: Reader, settings
     ]
 
 
+async def test_of_what_the_target_lacks_it_is_told_who_comes_to_it_on_the_reference(reader: Reader) -> None:
+    found = await reader.json(f"{BERTH}/symbols/daemon:Checkpoint")
+    assert [(one["entry"], one["names"]) for one in found["there"]["reach"]] == [
+        ("POST /containers/{name}/checkpoints", ["docker checkpoint create"])
+    ]
+    assert found["there"]["entries"] == 2
+    assert [step["function"] for step in found["there"]["callers"]] == ["api:router.checkpoint"]
+    _, page, _ = await reader.get(f"{BERTH}/symbols/daemon:Checkpoint")
+    assert "Who reaches it on Linux" in page
+    assert "docker checkpoint create" in page
+    assert "Called by" in page
+    _, page, _ = await reader.get(f"{BERTH}/symbols/daemon:unixHelper")
+    assert "only where it is exported" in page
+
+
 async def test_findings_have_an_age_an_owner_and_what_is_accepted(reader: Reader) -> None:
     found = await reader.json(f"{BERTH}/findings")
     assert [(row["name"], row["owners"], row["since_name"]) for row in found["findings"]] == [
@@ -196,12 +212,45 @@ async def test_a_comparison_says_what_is_gained_and_lost(reader: Reader) -> None
     assert [change["name"] for change in back["lost"]] == ["Daemon.Stats"]
 
 
+async def test_a_comparison_tells_of_tests_and_of_guards_in_code_for_both(reader: Reader) -> None:
+    found = (await reader.json(f"{BERTH}/compare/v1.0.0...v2.0.0"))["shared"]
+    assert {kind: [(test["name"], test["in_part"]) for test in found[kind]] for kind in ("stopped", "started")} == {
+        "stopped": [("TestPause", False), ("TestWait", True)],
+        "started": [("TestStats", False)],
+    }
+    assert [test["name"][-1] for test in found["never"]] == ["0", "1", "2", "3"]
+    assert found["stopped"][0]["source"]["url"].endswith(f"/blob/{rev(54)}/daemon/pause_test.go")
+    [guard] = found["guards"]
+    assert (guard["name"], guard["words"]) == ("Daemon.Rename", "refuses something on Windows")
+    assert guard["source"]["url"].endswith("/daemon/rename.go#L40")
+    _, page, _ = await reader.get(f"{BERTH}/compare/v1.0.0...v2.0.0")
+    assert "Tests that no longer run on Windows" in page
+    assert "&amp;&amp; c.IsRunning()" in page.replace("<wbr>", "")
+    back = (await reader.json(f"{BERTH}/compare/v2.0.0...v1.0.0"))["shared"]
+    assert [test["name"] for test in back["started"]] == ["TestPause", "TestWait"]
+    assert back["guards"] == []
+
+
+async def test_a_revision_that_was_recorded_before_says_so(reader: Reader) -> None:
+    found = await reader.json(f"{BERTH}/compare/v1.0.1...v2.0.0")
+    assert found["shared"]["unknown"] == ["v1.0.1"]
+    assert (found["shared"]["stopped"], [change["name"] for change in found["lost"]]) == ([], ["Daemon.Pause"])
+    _, page, _ = await reader.get(f"{BERTH}/compare/v1.0.1...v2.0.0")
+    assert "is not recorded of v1.0.1" in page
+    _, notes, _ = await reader.get(f"{BERTH}/compare/v1.0.1...v2.0.0?format=markdown")
+    assert "is not recorded of v1.0.1." in notes
+
+
 async def test_a_comparison_is_release_notes(reader: Reader) -> None:
     status, text, headers = await reader.get(f"{BERTH}/compare/v1.0.0...v2.0.0?format=markdown")
     assert (status, headers["Content-Type"]) == (200, "text/markdown; charset=utf-8")
     assert text.startswith("# Windows in v2.0.0: what changes since v1.0.0\n")
     assert "## What Windows loses (1)\n\n### `daemon`\n\n- [`Daemon.Pause`](" in text
     assert "implemented → stub" in text
+    assert "## What shared code newly keeps from Windows (1)\n\n- [`daemon:Daemon.Rename`](" in text
+    assert "## Tests that no longer run on Windows (2)\n\n- [`daemon/pause_test.go`](" in text
+    assert "`TestPause`, `TestWait` (in some cases)\n" in text
+    assert text.endswith("</details>\n")
 
 
 @pytest.mark.parametrize("asked", ["v9...v2.0.0", "0000000...v2.0.0", "v1.0.0...nothing"])

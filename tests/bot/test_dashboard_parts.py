@@ -12,6 +12,7 @@ from bot.dashboard.charts import history
 from bot.dashboard.memory import Reading
 from bot.dashboard.parts import Links, Sheet, about, releases, sheet, version
 from bot.dashboard.records import Known, Point, Records, Table
+from bot.dashboard.shared import Shared
 from bot.dashboard.words import breaks, delta, query, spans, state
 from bot.ids import Repo
 from bot.queue import Jobs
@@ -74,7 +75,7 @@ def test_links_quote_what_is_not_ours(directory: str) -> None:
 
 
 def _compared(base: dict[str, Table], head: dict[str, Table]) -> Compare:
-    return compare(ABOUT, (_point(1, "v1"), _point(2, "v2")), (base, head), LINKS, ("v1", "v2"))
+    return compare(ABOUT, (_point(1, "v1"), _point(2, "v2")), (base, head), LINKS, ("v1", "v2"), shared=Shared())
 
 
 def _names(found: Compare) -> dict[str, list[str]]:

@@ -4,12 +4,13 @@ import asyncio
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 import pytest
 
 import bot.dashboard.surveyor
 from bot.children import LimitError
 from bot.dashboard import recording
-from bot.dashboard.records import Known, Point, Records
+from bot.dashboard.records import FORM, Known, Point, Records
 from bot.dashboard.surveyor import Surveyor
 from bot.demo.sample import commit, git
 from bot.events import PushEvent, RepositoryEvent, SurveyEvent, decode, encode
@@ -462,6 +463,20 @@ async def test_a_release_that_comes_later_is_found(
     await push(line, BASE)
     assert sum(read) <= 2, "the release, and perhaps the month"
     assert _names(await records.points(REPO)) == ["v1.0.0", "v1.1.0", "v1.2.0"]
+
+
+async def test_what_an_earlier_version_recorded_is_read_again(
+    line: Line, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await _releases(line, 2)
+    await push(line, BASE)
+    points = {point.rev: point for point in await records.points(REPO)}
+    old = msgspec.structs.replace(points[made[0]], form=0)
+    await records.redis.hset(f"wp:repo:{REPO}:points", made[0], msgspec.json.encode(old))  # type: ignore[misc] # redis-py
+    monkeypatch.setattr(recording, "LOOK_BACK", -1)
+    await push(line, LOST)
+    assert {point.rev: point for point in await records.points(REPO)}[made[0]] == points[made[0]]
+    assert points[made[0]].form == FORM
 
 
 async def test_asked_for_again_all_of_it_is_read_anew(line: Line, records: Records) -> None:

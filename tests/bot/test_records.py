@@ -1,7 +1,10 @@
 """What the store keeps for the dashboard, in a real one."""
 
+import json
+
 import pytest
 
+from analyzer.common import Common, KeptFile
 from analyzer.model import PackageParity, Place, Score, Status, Stub, SymbolParity
 from bot.dashboard import records
 from bot.dashboard.records import (
@@ -69,6 +72,32 @@ async def test_what_does_not_change_is_kept_once(known: Records) -> None:
     assert await known.redis.hlen(f"wp:repo:{REPO}:tables") == 2
 
 
+async def test_what_the_platforms_share_is_kept_once_and_goes_with_its_points(
+    known: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "MAX_POINTS", {"release": 2})
+    one, other = (Common((KeptFile("vol_test.go", target=True, reference=True, tests=(name,)),)) for name in "AB")
+    for number in (1, 2, 3):
+        await known.add(REPO, _survey(number, common={"vol": one if number == 1 else other}))
+    [digest] = (await known.commons(REPO, _rev(3))).values()
+    assert (await known.common(REPO, [digest, "gone"]), len(digest)) == ({digest: other}, 16)
+    assert await known.commons(REPO, _rev(1)) == {}
+    assert await known.redis.hlen(f"wp:repo:{REPO}:common") == 1
+
+
+async def test_what_an_earlier_version_recorded_is_read(known: Records) -> None:
+    await known.add(REPO, _survey(1))
+    key = f"wp:repo:{REPO}:"
+    old = json.loads(await known.redis.hget(f"{key}points", _rev(1)))  # type: ignore[misc,arg-type] # redis-py
+    del old["form"]
+    await known.redis.hset(f"{key}points", _rev(1), json.dumps(old))  # type: ignore[misc] # redis-py
+    await known.redis.delete(f"{key}commons", f"{key}common")
+    [point] = await known.points(REPO)
+    assert (point.form, await known.commons(REPO, _rev(1)), await known.common(REPO, [])) == (0, {}, {})
+    await known.rename(REPO, OTHER)
+    assert len(await known.points(OTHER)) == 1
+
+
 async def test_the_oldest_points_go_with_the_tables_that_nobody_else_has(
     known: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,7 +124,7 @@ async def test_a_repository_that_is_forgotten_leaves_nothing(known: Records) -> 
         await known.add(repo, _survey(1, report=SurveyReport(rev=_rev(1))))
         await known.add_pull(repo, PullRecord(number=1, at=1, conclusion="success", title="fine"))
     assert set(await known.repositories()) == {REPO, OTHER}
-    assert await known.forget([REPO]) == 7
+    assert await known.forget([REPO]) == 8
     assert [key async for key in known.redis.scan_iter(match=f"*{REPO}*")] == []
     assert set(await known.repositories()) == {OTHER}
     assert await known.known(REPO) is None

@@ -7,11 +7,12 @@ import msgspec
 import pytest
 
 from analyzer.closure import fingerprints
-from analyzer.model import LINUX, WINDOWS, Options, Platform, Snapshot, SourceFile
+from analyzer.common import Common
+from analyzer.model import LINUX, WINDOWS, Options, Place, Platform, Snapshot, SourceFile
 from bot import repo_config
 from bot.dashboard import survey as surveys
 from bot.dashboard.measure import Measure
-from bot.dashboard.records import MAX_BODY, Detail
+from bot.dashboard.records import FORM, MAX_BODY, Detail
 from bot.dashboard.survey import About, revision_of, survey, survey_newest
 from bot.demo.sample import parse_txtar
 from tests.analyzer.test_standing import FOLDER
@@ -136,6 +137,42 @@ def test_of_a_function_both_bodies_why_and_who_comes_to_it_are_kept() -> None:
     assert details["pad:Wipe"].silent
 
 
+LINUX_ROUTES = f"""package router
+
+import (
+	"net/http"
+
+	"{MODULE}/vol"
+)
+
+func init() {{
+	http.HandleFunc("/volumes/only", only)
+}}
+
+func only(w http.ResponseWriter, r *http.Request) {{
+	if err := vol.Only(r.FormValue("name")); err != nil {{
+		http.Error(w, err.Error(), 500)
+	}}
+}}
+"""
+
+
+def test_of_what_the_target_lacks_it_is_kept_who_comes_to_it_on_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    details = _details(_snapshot(**{"router/router_linux.go": LINUX_ROUTES}))
+    only = details["vol:Only"]
+    assert (only.reach, only.entries) == ((), 0), "on Windows nobody does"
+    assert only.there is not None
+    [reach] = only.there.reach
+    assert (reach.entry, reach.sure, only.there.entries) == ("/volumes/only", True, 1)
+    assert [name for name, _ in reach.links] == ["router:only", "vol:Only"]
+    assert only.there.callers == (("router:only", Place("router/router_linux.go", 13)),)
+    assert details["vol:Free"].there is None, "Windows has it"
+    assert details["router:only"].there is None, "nobody else can call it"
+    assert _details(_snapshot())["vol:Only"].there == surveys.ThereRecord()
+    monkeypatch.setattr(surveys, "MAX_NAMED", 0)
+    assert _details(_snapshot(**{"router/router_linux.go": LINUX_ROUTES}))["vol:Only"].there is None
+
+
 def test_the_names_by_which_people_know_an_entry_are_there() -> None:
     router = FILES["router/router.go"].replace('"/volumes/free"', '"POST /volumes/prune"')
     reach = _details(_snapshot(**{"router/router.go": router}))["vol:Free"].reach
@@ -200,6 +237,43 @@ def test_what_is_recorded_can_be_stored() -> None:
     assert msgspec.json.decode(msgspec.json.encode(found), type=surveys.Survey) == found
 
 
+TESTS = """package vol
+
+import (
+	"runtime"
+	"testing"
+)
+
+func TestSize(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("not yet")
+	}
+	Size()
+}
+"""
+
+
+def test_tests_are_recorded_beside_the_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = survey(_snapshot(**{"vol/vol_test.go": TESTS}), ABOUT, Options())
+    assert found.point.form == FORM
+    assert [(file.name, [test.name for test in file.kept]) for file in found.common["vol"].tests] == [
+        ("vol_test.go", ["TestSize"])
+    ]
+    assert survey_newest(_snapshot(**{"vol/vol_test.go": TESTS}), ABOUT, Options()).common == found.common
+    monkeypatch.setattr(surveys, "MAX_NAMES", 7)
+    assert survey(_snapshot(**{"vol/vol_test.go": TESTS}), ABOUT, Options()).common["vol"] == Common(too_many=1)
+
+
+def test_a_point_without_tests_is_another_one(tmp_path: Path) -> None:
+    less = Measure(tmp_path, common=False)(_snapshot(**{"vol/vol_test.go": TESTS}), ABOUT, Options())
+    assert (less.point.form, less.common) == (0, {})
+    whole = Measure(tmp_path)
+    assert whole.point(ABOUT, Options()) is None
+    assert whole(_snapshot(**{"vol/vol_test.go": TESTS}), ABOUT, Options()).point.form == FORM
+    again = Measure(tmp_path)(_snapshot(**{"vol/vol_test.go": TESTS}), ABOUT, Options())
+    assert again == survey(_snapshot(**{"vol/vol_test.go": TESTS}), ABOUT, Options()), "as it is read from the file"
+
+
 # What is the same is judged once.
 
 
@@ -243,6 +317,18 @@ def test_only_what_changed_or_imports_it_is_judged_again(monkeypatch: pytest.Mon
     judged.clear()
     measure(_snapshot(), ABOUT, Options(target=LINUX, reference=WINDOWS))
     assert len(judged) == 5
+    shared: list[str] = []
+    common = surveys.common_of
+    monkeypatch.setattr(
+        "bot.dashboard.measure.common_of", lambda view: (shared.append(view.package.dir), common(view))[1]
+    )
+    measure(_snapshot(**{"vol/vol_test.go": TESTS}), ABOUT, Options())
+    assert shared == ["vol"], "tests follow no imports"
+    newest = _snapshot(**{"vol/vol_test.go": TESTS})
+    assert (
+        survey_newest(newest, ABOUT, Options(), b"", measure.common).common == survey(newest, ABOUT, Options()).common
+    )
+    assert shared == ["vol"], "nor are they judged anew for the newest revision"
 
 
 def test_packages_that_seem_to_import_each_other_have_names_all_the_same() -> None:
