@@ -253,6 +253,26 @@ class Impact:
             if link.call is not None
         )
 
+    def _turned(self, chain: Chain) -> Chain | None:
+        """A chain of the other platform on this one, where functions that each has for itself call the same; else None."""
+        links, sure = [*chain.links], chain.sure
+        for at, link in enumerate(links[:-1]):
+            if link.place not in self._places:
+                ref, following = _ref(link), _ref(links[at + 1])
+                calls = self.calls.to(following[1].rpartition(".")[2], *ref) if ref in self.calls.functions else ()
+                call = next(
+                    (c for c in sorted(calls, key=lambda c: not c.sure) if (c.where, c.name) == following), None
+                )
+                if call is None:
+                    return None
+                links[at], sure = self.link(ref, call.line), sure and call.sure
+        return Chain(chain.entry, tuple(links), sure)
+
+    @cached_property
+    def _places(self) -> frozenset[Place]:
+        """Where functions are that the target builds."""
+        return frozenset(symbol.place for symbol in self.calls.functions.values())
+
     @cached_property
     def _programs(self) -> list[frozenset[str]]:
         """The packages of each program."""
@@ -304,8 +324,9 @@ class Impact:
                     told.add(root.entry)
                     yield Chain(root.entry, links, sure)
             if self._other is not None and ref != target and ref in self._other.calls.functions:
-                for chain in self._other.entries(*ref):
-                    if chain.entry not in told and (chain.sure or not sure):
+                for known in self._other.entries(*ref):
+                    chain = self._turned(known) if known.entry not in told and (known.sure or not sure) else None
+                    if chain is not None and (chain.sure or not sure):
                         told.add(chain.entry)
                         yield Chain(chain.entry, (*chain.links[:-1], *self._links(ref, after)), sure)
                 continue
@@ -350,6 +371,11 @@ class Impact:
         """
         symbol = self.calls.functions[ref]
         return Link(shown(*ref), symbol.place, Place(symbol.file.path, line) if line is not None else None)
+
+
+def _ref(link: Link) -> Ref:
+    where, _, name = link.function.partition(":")
+    return where, name
 
 
 def _is_importable(symbol: Symbol) -> bool:

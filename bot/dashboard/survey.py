@@ -58,7 +58,7 @@ MAX_REACH, MAX_LINKS = 8, 12
 MAX_CALLERS = 8
 """Functions that are kept which call what the target lacks."""
 
-MAX_NAMED = 20
+MAX_NAMED = 10
 """Functions that may name one that the target lacks, beyond which nobody looks who calls it: it has a common name, and each
 of them would have to be read. With what is not exported it would cost a third of a survey; so it costs a seventh."""
 

@@ -173,6 +173,28 @@ def test_of_what_the_target_lacks_it_is_kept_who_comes_to_it_on_the_reference(mo
     assert _details(_snapshot(**{"router/router_linux.go": LINUX_ROUTES}))["vol:Only"].there is None
 
 
+def test_the_way_on_the_reference_is_the_references_own() -> None:
+    """What both have in common lies between functions that each has for itself."""
+    files = {
+        "router/router.go": FILES["router/router.go"].replace("vol.Free(", "vol.Begin("),
+        "vol/begin_linux.go": "package vol\n\n// Begin begins.\nfunc Begin(name string) error { return middle(name) }\n",
+        "vol/begin_windows.go": "package vol\n\n// Begin begins.\nfunc Begin(name string) error { return middle(name) }\n",
+        "vol/middle.go": "package vol\n\nfunc middle(name string) error { return end(name) }\n",
+        "vol/end_linux.go": "package vol\n\nfunc end(name string) error { return Only(name) }\n",
+        "vol/end_windows.go": "package vol\n\nfunc end(name string) error { return nil }\n",
+    }
+    details = _details(_snapshot(**files))
+    there = details["vol:Only"].there
+    assert there is not None
+    assert [(one.entry, [place.path for _, place in one.links]) for one in there.reach] == [
+        (
+            "/volumes/free",
+            ["router/router.go", "vol/begin_linux.go", "vol/middle.go", "vol/end_linux.go", "vol/vol_linux.go"],
+        )
+    ]
+    assert [place.path for _, place in details["vol:end"].reach[0].links][1] == "vol/begin_windows.go"
+
+
 def test_the_names_by_which_people_know_an_entry_are_there() -> None:
     router = FILES["router/router.go"].replace('"/volumes/free"', '"POST /volumes/prune"')
     reach = _details(_snapshot(**{"router/router.go": router}))["vol:Free"].reach
