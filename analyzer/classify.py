@@ -166,6 +166,10 @@ class Bodies:
         symbol = self._names.get(f"{type_name}.Error")
         return symbol is not None and bool(SAYS_UNSUPPORTED.search(symbol.source.decode(errors="replace")))
 
+    def is_error(self, type_name: str) -> bool:
+        """Whether the named type is an error."""
+        return f"{type_name}.Error" in self._names
+
     def is_type(self, name: str) -> bool:
         """Whether the name is a type of the package."""
         symbol = self._names.get(name)

@@ -106,6 +106,15 @@ class Scope:
             case _:
                 return Truth.MAYBE
 
+    def asks_version(self, node: Node | None) -> bool:
+        """Whether a condition of a test holds only from some version on."""
+        if node is None:
+            return False
+        left, operator = node.child_by_field_name("left"), text(node.child_by_field_name("operator"))
+        if operator == "&&":
+            return any(self.asks_version(side) for side in node.named_children)
+        return self._newer(left, operator) is Truth.YES
+
     def matches(self, value: Node | None, cases: Sequence[Node], local: Mapping[str, Node] | None = None) -> Truth:
         """What ``switch value { case cases: }`` is worth; without a value the cases are conditions."""
         if value is None:

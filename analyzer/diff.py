@@ -239,6 +239,11 @@ class Diff:
         return Unbuilt(self)
 
     @cached_property
+    def unbuilt_at_head(self) -> Unbuilt:
+        """What it cannot build at head."""
+        return Unbuilt(self, head=True)
+
+    @cached_property
     def left_unused(self) -> frozenset[str]:
         """Directories of packages that leave the target as a whole, and that nothing imported which stays there.
 

@@ -24,7 +24,7 @@ from analyzer.model import (
 )
 from analyzer.names import in_words_of
 from analyzer.rules import RULES, Rule
-from analyzer.rules.wording import NEVER_BUILT
+from analyzer.rules.wording import CANNOT_BUILD, NEVER_BUILT
 from analyzer.symbols import directory
 
 MAX_ADVISED = 50
@@ -138,7 +138,8 @@ def _of_rule(rule: Rule, diff: Diff) -> Iterator[Finding]:
     for change in diff.vendored if rule.vendored else diff.packages:
         for finding in rule.check(change, diff):
             if not (_breaks_build(finding, diff) or _never_was(finding, diff)):
-                yield _quiet(finding) if _could_not_build(finding, diff) else finding
+                quiet = _could_not_build(finding, diff) or _cannot_build(finding, diff)
+                yield _quiet(finding) if quiet else finding
 
 
 def losses(diff: Diff) -> Iterator[Finding]:
@@ -170,7 +171,7 @@ def _before(finding: Finding, diff: Diff) -> Place | None:
 _LOSSES = {"implementation-lost", "tag-added", "missing-on-windows"}
 _GONE = {"implementation-lost", "tag-added", "test-skipped"}
 # What is no loss in a package that could not be compiled.
-_FROM_NOTHING = {*_GONE, "stub-added", "guard-added", "option-refused", "missing-on-windows"}
+_FROM_NOTHING = {*_GONE, "stub-added", "guard-added", "option-refused", "missing-on-windows", "signature-drift"}
 
 
 def _never_was(finding: Finding, diff: Diff) -> bool:
@@ -185,8 +186,15 @@ def _could_not_build(finding: Finding, diff: Diff) -> bool:
     return finding.rule in _FROM_NOTHING and diff.unbuilt.code(finding.package)
 
 
+def _cannot_build(finding: Finding, diff: Diff) -> bool:
+    """Whether a test that nothing keeps from Windows any more cannot be compiled there."""
+    return finding.rule == "test-enabled" and diff.unbuilt_at_head.tests(finding.package)
+
+
 def _quiet(finding: Finding) -> Finding:
-    """The finding, for the check run alone: nobody can miss anything."""
+    """The finding, for the check run alone: nobody can miss anything, or have it."""
+    if finding.level is Level.IMPROVEMENT:
+        return replace(finding, level=Level.NOTE, message=finding.message + CANNOT_BUILD)
     level = Level.WARNING if finding.level is Level.REGRESSION else finding.level
     return replace(finding, level=level, gap=False, message=finding.message + NEVER_BUILT)
 

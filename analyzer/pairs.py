@@ -158,6 +158,8 @@ def _does_something(calls: Iterable[str], view: View) -> bool:
 def _is_gain(function: _Function, guard: Guard) -> bool:
     """Whether the target gets to run something else, and no refusal took the place of a guard that is gone."""
     sides = function.sides
+    if _is_given_up(function, guard):
+        return False
     return function.head is not None and (sides is None or not (sides.alike or sides.refuses_instead(guard)))
 
 
@@ -251,7 +253,7 @@ def _is_own(function: _Function, guard: Guard) -> bool:
     assert function.head is not None  # noqa: S101 - only such a one has guards at head
     change = function.change
     if guard.effect is not Effect.REFUSED and not guard.sure:
-        new = {w for w in _NAME.findall(guard.condition) if _is_new_value(w, change)}
+        new = {w for w in _NAME.findall(guard.condition) if _has_value_alone(change.head, change.base, w)}
         if any(_only_asked_for(word, change.head) for word in new):
             return True
     if guard.effect is not Effect.SKIPPED or not all(_COPIES.match(lost) for lost in guard.lost):
@@ -260,11 +262,18 @@ def _is_own(function: _Function, guard: Guard) -> bool:
     return guard.condition in divided(function.head, *change.head.scopes) - before
 
 
-def _is_new_value(name: str, change: "PackageChange") -> bool:
-    """Whether the change brings a constant or a variable of that name."""
-    symbol = change.head.package.target.get(name)
-    old = {*change.base.package.target, *change.base.package.reference}
-    return symbol is not None and symbol.declaration.kind in {"const", "var"} and name not in old
+def _is_given_up(function: _Function, guard: Guard) -> bool:
+    """Whether the branch was about a value that nothing else asked for, and that is gone with it: nobody has such a thing."""
+    change = function.change
+    gone = {w for w in _NAME.findall(guard.condition) if _has_value_alone(change.base, change.head, w)}
+    return not guard.sure and any(_only_asked_for(word, change.base) for word in gone)
+
+
+def _has_value_alone(view: View, other: View, name: str) -> bool:
+    """Whether one revision has a constant or a variable of that name, and the other one nothing."""
+    symbol = view.package.target.get(name)
+    others = {*other.package.target, *other.package.reference}
+    return symbol is not None and symbol.declaration.kind in {"const", "var"} and name not in others
 
 
 def _only_asked_for(name: str, view: View) -> bool:

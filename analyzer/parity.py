@@ -31,6 +31,8 @@ _LINUX_WORK = re.compile(
 _LINUX_OPTION = re.compile(
     rb"(?:User|PID|IPC|UTS|Cgroup|Mount)Namespace|\bidmap|IDMap|\bjournald?\b|systemd", re.IGNORECASE
 )
+# Files and parts of files that only a Unix has: who refuses them has none.
+_UNIX_FILES = re.compile(rb"\bMknod(?:at)?\(|[gs]etxattr\(", re.IGNORECASE)
 # What a container's configuration has for Linux, by its type or by how it is come to.
 _LINUX_TYPED = re.compile(rb"\.Linux\b|\bGetLinux\(|\bLinux[A-Z]\w*")
 # Lines of a function that does little beside what it is seen to look at.
@@ -152,13 +154,21 @@ class View:
         if twin is not None and _serves_linux_data(twin):
             return False
         if body is None or body.stub in {Stub.ERROR, Stub.PANIC}:
-            return twin is None or not _LINUX_OPTION.search(twin.source)
+            return twin is None or not (_LINUX_OPTION.search(twin.source) or _UNIX_FILES.search(twin.source))
         said = comments(symbol)
         admits = bool(_ADMITS.search(said)) or bool(_CAPABILITY.search(name))
-        if twin is None or _LINUX_WORK.search(twin.source):
+        if twin is None or does_linux_work(twin) or self._names_linux_work(twin):
             return False
         return admits or (
             body.nil_error and (symbol.declaration.exported or _gives_more(symbol)) and not NOTHING_MISSING.search(said)
+        )
+
+    def _names_linux_work(self, twin: Symbol) -> bool:
+        """Whether what the reference has names a constant that is about a mechanism of Linux, such as a file below /proc."""
+        words = {*_IDENTIFIER.findall(twin.source)}
+        return any(
+            symbol.declaration.kind == "const" and name.encode() in words and does_linux_work(symbol)
+            for name, symbol in self.package.reference.items()
         )
 
     def asked_for(self, symbol: Symbol) -> bool:

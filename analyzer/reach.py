@@ -1,7 +1,7 @@
 """Which functions the target ever comes to: not those that are only called behind a refusal or an early return."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from tree_sitter import Node
 
@@ -10,7 +10,7 @@ from analyzer.conditions import Scope, Truth
 from analyzer.effects import leaves, one_line
 from analyzer.model import Stub
 from analyzer.parity import View
-from analyzer.symbols import Package, Symbol
+from analyzer.symbols import GoFile, Package, Symbol
 from analyzer.syntax import text
 
 
@@ -43,7 +43,7 @@ class Reach:
             return True  # other packages call it, and not all of them are held
         # A method stands behind a dot, and a function of the package itself does not.
         behind = re.compile(rf"\.\s*{re.escape(bare)}\b")
-        word = _of_values(bare, package) if receiver else re.compile(rf"(?<![.\w]){re.escape(bare)}\b")
+        word = _of_values(bare, _sources(package)) if receiver else re.compile(rf"(?<![.\w]){re.escape(bare)}\b")
         callers = [s for s in _functions(package) if s.name != name and bare.encode() in s.source]
         callers = [s for s in callers if word.search(one_line(_body(s))) and (package.dir, s.name) not in self._asked]
         if self._named_outside(package, re.compile(rf"\b{re.escape(bare)}\b")):
@@ -73,7 +73,11 @@ class Reach:
         own = re.compile(rf"(?<![.\w]){re.escape(bare)}\b")
         # A method of that name is not what an import has under the same name.
         there = [
-            _of_values(bare, other.package) if receiver else re.compile(behind) if other is not view else own
+            _of_values(bare, other.package.files.values())
+            if receiver
+            else re.compile(behind)
+            if other is not view
+            else own
             for other in self._views
         ]
         itself = [s for s in (view.package.target.get(name), view.package.reference.get(name)) if s is not None]
@@ -158,9 +162,13 @@ def _without(parts: Sequence[str], code: str) -> str:
     return code
 
 
-def _of_values(method: str, package: Package) -> re.Pattern[str]:
-    """A method's name behind a value: not behind the name of an import, where it is that package's own."""
-    imported = {i.name or i.path.rpartition("/")[2] for f in package.files.values() for i in f.facts.imports}
+def _sources(package: Package) -> list[GoFile]:
+    return [f for f in package.files.values() if not f.is_test]
+
+
+def _of_values(method: str, files: Iterable[GoFile]) -> re.Pattern[str]:
+    """A method's name behind a value: not behind the name of what some file imports, where it is that package's own."""
+    imported = {i.name or i.path.rpartition("/")[2] for f in files for i in f.facts.imports}
     names = "|".join(sorted(map(re.escape, imported - {"", ".", "_"}))) or r"\Z"
     return re.compile(rf"(?:[)\]}}]|(?<=\.)\w+|\b(?!(?:{names})\b)\w+)\s*\.\s*{re.escape(method)}\b")
 

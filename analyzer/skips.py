@@ -41,12 +41,14 @@ class Skip:
         line: in the file, counted from 1.
         always: on the target it is never passed.
         both: the reference ends there, too.
+        newer: only from some version of the system on.
     """
 
     subtest: str
     line: int
     always: bool
     both: bool = False
+    newer: bool = False
 
 
 def is_test(symbol: Symbol, listed: Callable[[str], bool]) -> bool:
@@ -88,7 +90,7 @@ def _with_set_up(symbol: Symbol, target: Scope, reference: Scope) -> Iterator[Sk
         before = target.names.get(f"{receiver}.{name}")
         if before is not None:
             for skip in _function(before, target, reference, 1):
-                yield Skip("", symbol.declaration.line, skip.always, skip.both)
+                yield replace(skip, subtest="", line=symbol.declaration.line)
 
 
 def _function(symbol: Symbol, target: Scope, reference: Scope, depth: int, *, alone: bool = False) -> Iterator[Skip]:
@@ -122,6 +124,7 @@ class _At:
         subtest: the subtest that it is in; "" for the test itself.
         local: what local variables were set to.
         own: a return ends the test, or the subtest, itself.
+        newer: it comes here only from some version on.
     """
 
     target: Truth
@@ -129,6 +132,7 @@ class _At:
     subtest: str
     local: dict[str, Node]
     own: bool
+    newer: bool = False
 
     def under(self, target: Truth, reference: Truth) -> "_At":
         """Behind a condition."""
@@ -178,7 +182,7 @@ class _Walk:
                 pass
 
     def _skip(self, node: Node, at: _At) -> Skip:
-        return Skip(at.subtest, node.start_point.row + self.offset, at.target is Truth.YES)
+        return Skip(at.subtest, node.start_point.row + self.offset, at.target is Truth.YES, newer=at.newer)
 
     def _arm(self, node: Node, arm: Node, at: _At) -> _At:
         value = node.child_by_field_name("value")
@@ -196,8 +200,10 @@ class _Walk:
         at = replace(at, local=dict(at.local))
         if start is not None:
             _note(start, at.local)
-        mine, theirs = self._truths(node.child_by_field_name("condition"), at)
-        yield from self.block(node.child_by_field_name("consequence"), at.under(mine, theirs))
+        condition = node.child_by_field_name("condition")
+        mine, theirs = self._truths(condition, at)
+        inside = replace(at.under(mine, theirs), newer=at.newer or self.target.asks_version(condition))
+        yield from self.block(node.child_by_field_name("consequence"), inside)
         other, outside = node.child_by_field_name("alternative"), at.under(~mine, ~theirs)
         if other is not None:
             yield from self._if(other, outside) if other.type == "if_statement" else self.block(other, outside)
@@ -241,7 +247,8 @@ class _Walk:
         for skip in _function(helper, self.target, self.reference, self.depth + 1):
             if not skip.subtest and at.target is not Truth.NO:
                 line = call.start_point.row + self.offset
-                yield Skip(at.subtest, line, skip.always and at.target is Truth.YES, skip.both)
+                always, newer = skip.always and at.target is Truth.YES, skip.newer or at.newer
+                yield Skip(at.subtest, line, always, skip.both, newer)
 
     def _truths(self, condition: Node | None, at: _At) -> tuple[Truth, Truth]:
         return self.target.truth(condition, at.local), self.reference.truth(condition, at.local)
@@ -303,6 +310,12 @@ class TestState:
     built: bool
     skips: tuple[Skip, ...]
     at_all: Runs
+
+    @property
+    def on_older_versions(self) -> bool:
+        """Whether it runs on older versions of the target still: wherever it ends it asks for newer ones."""
+        whole = [skip for skip in self.skips if not skip.subtest]
+        return bool(whole) and all(skip.newer for skip in whole)
 
     @property
     def subtests(self) -> dict[str, Skip]:

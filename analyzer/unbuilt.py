@@ -1,4 +1,4 @@
-"""What the target could not build at base already, because of itself or of what it imports: nothing of it is a loss."""
+"""What the target cannot build, because of itself or of what it imports: at base nothing of it is a loss, at head no gain."""
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -21,37 +21,39 @@ if TYPE_CHECKING:
 
 
 class Unbuilt:
-    """Which packages of base the target could not build, though no constraint says so. Asked for one at a time.
+    """Which packages of a revision the target cannot build, though no constraint says so. Asked for one at a time.
 
     Vendored packages count as far as they are held. Of them only what they import is read, until something depends on what
     they declare.
 
     Args:
         diff: the comparison. What lies around it is at base as it is at head.
+        head: whether it is about head, not base.
     """
 
-    def __init__(self, diff: "Diff") -> None:
+    def __init__(self, diff: "Diff", *, head: bool = False) -> None:
         around = diff.around or Around()
         self._options: Options = diff.options
         self._unix = diff.options.target.goos in UNIX_GOOS
-        self._at_base = {change.dir: change.base.package.dir for change in diff.packages}
-        self._held = {change.base.package.dir: change.base.package for change in diff.packages}
+        sides = {change.dir: (change.head if head else change.base).package for change in diff.packages}
+        self._own = {where: package.dir for where, package in sides.items()}
+        self._held = {package.dir: package for package in sides.values()}
         theirs = around.vendored[0].files if around.vendored is not None else {}
         files = {**around.files, **theirs, **around.origins.files, **around.behind}
-        self._around = _by_directory(files.values(), {*self._at_base, *self._held})
+        self._around = _by_directory(files.values(), {*self._own, *self._held})
         self._outline = around.outline
         self._fails: dict[str, bool] = {}
         self._spaces: dict[str, Spaces | None] = {}
         self._read: dict[str, Package] = {}
 
     def code(self, where: str) -> bool:
-        """Whether the code of a package, without its tests, could not be built; the directory is head's."""
-        where = self._at_base.get(where, where)
+        """Whether the code of a package, without its tests, cannot be built; the directory is head's."""
+        where = self._own.get(where, where)
         return not self._unix and self._reach_a_failure(where, {where})
 
     def tests(self, where: str) -> bool:
-        """Whether a package's tests could not be built: because of it, or of what they use themselves."""
-        where = self._at_base.get(where, where)
+        """Whether a package's tests cannot be built: because of it, or of what they use themselves."""
+        where = self._own.get(where, where)
         package = self._package(where)
         if self._unix or package is None:
             return False
@@ -71,7 +73,7 @@ class Unbuilt:
         """
         if self.tests(where) if tests else self.code(where):
             return frozenset()
-        where = self._at_base.get(where, where)
+        where = self._own.get(where, where)
         package = self._package(where)
         starts = {where, *self._needs(_tests(package))} if tests and package is not None else {where}
         return frozenset(
@@ -118,7 +120,7 @@ class Unbuilt:
         return f"{VENDOR}/{path}" if "." in path.partition("/")[0] else None
 
     def _package(self, where: str) -> Package | None:
-        """A package as it was at base; None where it is not held."""
+        """A package as the revision has it; None where it is not held."""
         if where not in self._held and where in self._around:
             self._held |= self._parsed(where, whole=not _is_vendored(where))
         return self._held.get(where)

@@ -477,12 +477,15 @@ class Ways:
         package = self._package(node.child_by_field_name("operand"))
         return package.value(field) if package is not None else Outcome.REAL
 
-    def _refuses(self, written: str) -> bool:
-        """Whether a type, as it is written here, is that of an error that says "not supported"."""
+    def _refuses(self, written: str, converted: Node | None = None) -> bool:
+        """Whether a type, as it is written here, is that of an error that says "not supported", or is made of such a text."""
         if NAMES_UNSUPPORTED.search(written):
             return True
         owner = self._bodies.typed(self._file, written)
-        return owner is not None and owner[0].refuses(owner[1])
+        if owner is None:
+            return False
+        bodies, name = owner
+        return bodies.refuses(name) or (converted is not None and bodies.is_error(name) and self._says(converted))
 
     def _unary(self, node: Node) -> Outcome:
         source = text(node)
@@ -526,7 +529,7 @@ class Ways:
         if name in {"make", "new"}:
             return Outcome.ZERO
         if len(values) == 1 and self._converts(function):
-            return Outcome.ERROR if self._refuses(name.strip("()*")) else self.value(values[0])
+            return Outcome.ERROR if self._refuses(name.strip("()*"), values[0]) else self.value(values[0])
         outcome = self._callee(node).outcome
         if outcome is not Outcome.REAL:
             return Outcome.ZERO if outcome is Outcome.NOOP else outcome

@@ -13,8 +13,8 @@ Example
 
 What to do
     Implement it, or return an error that says so. If the mechanism exists on Linux only, nothing: such a stub is kept
-    out of the comment, and so is a step of the package's own that gives nothing but an error, and what takes, gives or looks at
-    what a configuration has for Linux alone.
+    out of the comment, and so is a step of the package's own that gives nothing but an error, what takes, gives or looks at
+    what a configuration has for Linux alone, and a predicate that a new branch asks, which is told itself.
 
 Not reported
     A stub that was renamed, moved (also with its Linux twin to another type) or re-signed; a stub whose Linux twin does nothing either; functions that build an
@@ -27,6 +27,7 @@ from analyzer.body import Body
 from analyzer.diff import NAME_SIMILARITY, Diff, PackageChange, alike, likeness
 from analyzer.effects import ZERO
 from analyzer.model import Finding, Level
+from analyzer.pairs import CALLED
 from analyzer.rules.wording import does, place_of
 from analyzer.symbols import Symbol
 from analyzer.syntax import initial_value, text
@@ -96,6 +97,11 @@ def _left_its_name(name: str, change: PackageChange) -> bool:
     )
 
 
+def _is_told_where_asked(name: str, change: PackageChange, diff: Diff) -> bool:
+    """Whether a new branch asks the function, and is told itself: then that says what Windows misses."""
+    return any(name in CALLED.findall(found.guard.condition) for found in diff.guards.added.get(change.dir, ()))
+
+
 def _finding(symbol: Symbol, body: Body, change: PackageChange, diff: Diff) -> Finding:
     name = symbol.name
     twin = change.head.package.reference[name]
@@ -112,7 +118,10 @@ def _finding(symbol: Symbol, body: Body, change: PackageChange, diff: Diff) -> F
         f"{name} is new, and on Windows it {does(body)}{hidden}; Linux does real work ({place_of(twin)}).",
         change.dir,
         stub=body.stub,
-        gap=change.head.gap(name) and not change.base.only_refuses and diff.reach_at_head.asked_for(change.head, name),
+        gap=change.head.gap(name)
+        and not change.base.only_refuses
+        and not _is_told_where_asked(name, change, diff)
+        and diff.reach_at_head.asked_for(change.head, name),
         silent=silent,
         counterpart=twin.place,
     )

@@ -57,4 +57,5 @@ def _words(test: TestChange) -> str:
     if test.new:
         return f"{name} is new, and does not run on Windows."
     some = "" if test.state.runs is test.state.runs.NEVER else " in some cases"
-    return f"{name} no longer runs on Windows{some}."
+    versions = "newer versions of " if test.state.on_older_versions else ""
+    return f"{name} no longer runs on {versions}Windows{some}."

@@ -34,6 +34,9 @@ GUARD_WORDS = {
 NEVER_BUILT = " None of this could be built there before."
 """What is said at the end of what would else be a loss."""
 
+CANNOT_BUILD = " What it needs cannot be built there, though."
+"""What is said at the end of what would else be a gain."""
+
 
 def does(body: Body) -> str:
     """What a stub does, in words."""

@@ -114,3 +114,41 @@ def test_a_file_leaves_by_its_name_only_where_that_keeps_it_away(new: str, cause
     left = STATE if new.endswith("_linux.go") else f"//go:build linux\n\n{STATE}"
     [found] = [f for f in findings({"run/state.go": STATE}, {new: left}) if f.rule == "tag-added"]
     assert cause in found.message
+
+
+SKIPS = """package run
+
+import (
+	"runtime"
+	"testing"
+)
+
+var build = 17763
+
+func requireOld(t *testing.T) {
+	if runtime.GOOS == "windows" && build >= 18362 {
+		t.Skip("newer")
+	}
+}
+
+func TestRun(t *testing.T) {
+	%s
+	t.Log("ran")
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("skip", "where"),
+    [
+        ('if runtime.GOOS == "windows" && build >= 18362 { t.Skip("broken") }', "newer versions of Windows"),
+        ('if runtime.GOOS == "windows" { if build > 18362 { t.Skip("broken") } }', "newer versions of Windows"),
+        ("requireOld(t)", "newer versions of Windows"),
+        ('if runtime.GOOS == "windows" { t.Skip("broken") }', "Windows"),
+        ('if runtime.GOOS == "windows" { t.Skip("broken") }; requireOld(t)', "Windows"),
+    ],
+)
+def test_a_test_that_older_versions_run_is_not_said_to_run_nowhere(skip: str, where: str) -> None:
+    base, head = ({"run/run_test.go": SKIPS % line} for line in ("requireOld := 0; _ = requireOld", skip))
+    [found] = findings(base, head)
+    assert found.message == f"TestRun no longer runs on {where}."
