@@ -266,6 +266,11 @@ def names_linux_concept(text: str) -> bool:
     return not _LINUX_CONCEPTS.isdisjoint(w.lower() for w in _WORD.findall(text))
 
 
+def names_linux(name: str) -> bool:
+    """Whether a function or its receiver is named after Linux: it serves Linux' containers, wherever it is built."""
+    return any(word.lower() == "linux" for word in _WORD.findall(name))
+
+
 def linux_concept(symbol: Symbol) -> bool:
     """Whether the names of the symbol, its file or its directory say that it serves a mechanism of Linux alone."""
     path = symbol.file.path.removesuffix(".go").split("/")[-3:]

@@ -1,12 +1,13 @@
 """Which functions the target ever comes to: not those that are only called behind a refusal or an early return."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from tree_sitter import Node
 
 from analyzer import syntax
-from analyzer.conditions import Scope, Truth
+from analyzer.branches import reached
+from analyzer.conditions import Scope
 from analyzer.effects import leaves, one_line
 from analyzer.model import Stub
 from analyzer.parity import View
@@ -187,26 +188,6 @@ def _comes_to(symbol: Symbol, word: re.Pattern[str], scope: Scope) -> bool:
     function = syntax.function_node(symbol.source)
     body = function.child_by_field_name("body") if function is not None else None
     try:
-        return any(word.search(one_line(text(node))) for node in _reached(list(syntax.statements(body)), scope))
+        return any(word.search(one_line(text(node))) for node in reached(list(syntax.statements(body)), scope))
     except RecursionError:
         return True
-
-
-def _reached(statements: Sequence[Node], scope: Scope) -> Iterator[Node]:
-    """The statements, and the parts of choices, that a platform may come to."""
-    for node in statements:
-        if node.type != "if_statement":
-            yield node
-            if leaves([node]):
-                return
-            continue
-        condition = node.child_by_field_name("condition")
-        yield from (n for n in (node.child_by_field_name("initializer"), condition) if n is not None)
-        truth = scope.truth(condition)
-        yes = list(syntax.statements(node.child_by_field_name("consequence"))) if truth is not Truth.NO else []
-        yield from _reached(yes, scope)
-        if truth is Truth.YES and leaves(yes):
-            return
-        other = node.child_by_field_name("alternative")
-        if other is not None and truth is not Truth.YES:
-            yield from _reached([other] if other.type == "if_statement" else list(syntax.statements(other)), scope)

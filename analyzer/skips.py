@@ -8,6 +8,7 @@ from enum import IntEnum
 from tree_sitter import Node
 
 from analyzer import syntax
+from analyzer.branches import reached
 from analyzer.conditions import Scope, Truth
 from analyzer.effects import work
 from analyzer.platforms import KNOWN_GOOS
@@ -30,6 +31,8 @@ MAX_DEPTH = 4
 # Whatever skips has one of these in its name: Skip, skipIf, Require, testRequires.
 SKIP_WORDS = (b"kip", b"equire")
 _WORD = re.compile(rb"[\w\x80-\xff]+")
+# What runs the tests of a suite, and the suite's type.
+_RUNS_SUITE = re.compile(r"\b[sS]uite(?:\.Run)?\((?:\w+, )*(?:&|new\()(\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,14 +336,36 @@ def states(tests: Iterable[Symbol], target: Scope, reference: Scope) -> dict[str
         pattern = re.compile(rb"^(?!\s*//).*\b" + name.encode() + rb"\b(?!\s*\()", re.MULTILINE)
         return any(name.encode() in source and pattern.search(source) for source in sources.values())
 
+    idle = _idle_suites(tests, target, reference)
     for symbol in tests:
         if not is_test(symbol, listed):
             continue
         state = _state(symbol, target, reference)
+        if symbol.name.rpartition(".")[0] in idle:
+            state = replace(state, runs=Runs.NEVER, at_all=Runs.NEVER)
         known = found.get(symbol.name)
         if known is None or (state.runs, not state.built) < (known.runs, not known.built):
             found[symbol.name] = state
     return found
+
+
+def _idle_suites(tests: Iterable[Symbol], target: Scope, reference: Scope) -> set[str]:
+    """The types of suites that are only run where the target never comes, and the reference does."""
+    mine, theirs = set[str](), set[str]()
+    for symbol in tests:
+        if symbol.file.on_target and symbol.declaration.is_function and _RUNS_SUITE.search(symbol.source.decode()):
+            mine |= _suites_run(symbol, target)
+            theirs |= _suites_run(symbol, reference)
+    return theirs - mine
+
+
+def _suites_run(symbol: Symbol, scope: Scope) -> set[str]:
+    function = syntax.function_node(symbol.source)
+    statements = list(syntax.statements(function.child_by_field_name("body"))) if function is not None else []
+    try:
+        return {suite for node in reached(statements, scope) for suite in _RUNS_SUITE.findall(text(node))}
+    except RecursionError:
+        return set()
 
 
 def _state(symbol: Symbol, target: Scope, reference: Scope) -> TestState:

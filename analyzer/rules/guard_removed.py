@@ -23,6 +23,7 @@ from collections.abc import Iterator
 
 from analyzer.diff import Diff, PackageChange
 from analyzer.model import Finding, Level
+from analyzer.parity import names_linux
 
 ID = "guard-removed"
 
@@ -31,7 +32,7 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
     """The findings of one package."""
     for found in diff.guards.removed.get(change.dir, ()):
         symbol, guard = found.symbol, found.guard
-        helper = symbol.file.helps_tests
+        helper = symbol.file.helps_tests or names_linux(symbol.name)
         yield Finding(
             ID,
             Level.NOTE if helper else Level.IMPROVEMENT,

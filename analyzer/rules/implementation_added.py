@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from analyzer.diff import Diff, PackageChange
 from analyzer.linux_data import fills_linux_data
 from analyzer.model import Finding, Level
-from analyzer.parity import names_linux_concept
+from analyzer.parity import names_linux, names_linux_concept
 from analyzer.rules.tag_removed import brings
 from analyzer.rules.wording import place_of
 
@@ -44,7 +44,11 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
         beside = "" if twin is None or change.head.shared(name) else f", beside Linux ({place_of(twin)})"
         used = (
             symbol.declaration.exported
-            and not (names_linux_concept(name) or (change.head.shared(name) and fills_linux_data(symbol)))
+            and not (
+                names_linux(name)
+                or names_linux_concept(name)
+                or (change.head.shared(name) and fills_linux_data(symbol))
+            )
             and diff.reach_at_head.reached(change.head, name)
         )
         yield Finding(

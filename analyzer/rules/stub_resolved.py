@@ -23,6 +23,7 @@ from analyzer.diff import NAME_SIMILARITY, Diff, PackageChange, alike, likeness
 from analyzer.guards import work_of
 from analyzer.model import Finding, Level, Stub
 from analyzer.pairs import CALLED, same_work
+from analyzer.parity import names_linux
 from analyzer.rules.wording import does
 from analyzer.symbols import Symbol
 
@@ -55,7 +56,7 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
         twin = change.head.package.reference.get(name)
         yield Finding(
             ID,
-            Level.IMPROVEMENT,
+            Level.NOTE if symbol.file.helps_tests or names_linux(name) else Level.IMPROVEMENT,
             symbol.file.path,
             symbol.declaration.line,
             symbol.declaration.end_line,
