@@ -24,6 +24,8 @@ _FILES = {
     "implementation-lost": "{n} files of this package no longer build on Windows, and nothing there replaces what they have",
     "tag-added": "{n} files of this package no longer build on Windows",
     "test-skipped": "The tests of {n} files of this package no longer run on Windows",
+    "tag-removed": "{n} files of this package now build on Windows",
+    "test-enabled": "The tests of {n} files of this package now run on Windows",
 }
 _TESTS = {"test-skipped": "no longer run on Windows", "test-enabled": "now run on Windows"}
 
@@ -75,9 +77,10 @@ def _gone(finding: Finding) -> Hashable | None:
 
 
 def _of_a_package(finding: Finding) -> Hashable | None:
-    """Of a file that left the target, or of tests, its package; a new test has left nothing."""
-    if finding.rule == "test-skipped":
-        return (finding.rule, finding.package) if finding.before is not None else None
+    """Of a file that left the target or came to it, or of tests, its package; a new test has left nothing."""
+    if finding.rule in _TESTS:
+        is_new = finding.rule == "test-skipped" and finding.before is None
+        return None if is_new else (finding.rule, finding.package)
     return (finding.rule, finding.package) if finding.rule in _FILES and finding.symbol is None else None
 
 

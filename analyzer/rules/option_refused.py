@@ -18,9 +18,10 @@ Not reported
     A refusal that was reworded or moved, or that takes the place of another one; one that Linux has too, in
     whichever package; what meets the values that no case of a switch names; a branch in shared code (guard-added). What
     several functions refuse with the same words is told once. An option that asks for a mechanism of Linux stays in the
-    check run.
+    check run, and so does one that only older versions of Windows refuse.
 """
 
+import re
 from collections.abc import Iterator
 
 from analyzer.diff import Diff, PackageChange
@@ -29,6 +30,9 @@ from analyzer.newly_refused import NewRefusal, newly_refused
 from analyzer.parity import is_about_linux
 
 ID = "option-refused"
+
+# What asks whether the system is older than some version.
+_OLDER = re.compile(r"(?:[bB]uild|[vV]ersion|\bKV)\w*(?:\(\))? <=? ")
 
 
 def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
@@ -43,6 +47,7 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
 def _finding(new: NewRefusal, change: PackageChange) -> Finding:
     symbol, refusal = new.symbol, new.refusal
     twin = change.head.package.reference.get(symbol.name)
+    older = bool(_OLDER.search(refusal.asked)) and not new.instead
     instead = f", where it called {new.instead} before" if new.instead else ""
     return Finding(
         ID,
@@ -52,8 +57,8 @@ def _finding(new: NewRefusal, change: PackageChange) -> Finding:
         refusal.line,
         "head",
         symbol.name,
-        f"{symbol.name} newly refuses something on Windows as not supported{instead}.",
+        f"{symbol.name} newly refuses something on {'older versions of ' * older}Windows as not supported{instead}.",
         change.dir,
-        gap=bool(new.instead) or not is_about_linux(symbol.name, refusal.asked),
+        gap=bool(new.instead) or not (older or is_about_linux(symbol.name, refusal.asked)),
         counterpart=twin.place if twin is not None else None,
     )

@@ -18,7 +18,8 @@ What to do
 Not reported
     Other names of parameters; `any` for `interface{}`; the same type under another import name or alias; types of one name
     that each platform declares for itself; generic functions; functions that only code of one platform calls.
-    Where both take as many parameters and give as many results, one call may fit both: it stays in the check run.
+    It stays in the check run where the package never built on Windows, and where both take as many parameters and give as
+    many results, so that one call may fit both.
 """
 
 from collections.abc import Iterable, Iterator

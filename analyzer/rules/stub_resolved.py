@@ -14,7 +14,8 @@ What to do
     Nothing.
 
 Not reported
-    A stub that changed its kind; a stub that was removed; a stub that lives on for another type; shared code with nothing in it but what its callers did before.
+    A stub that changed its kind; a stub that was removed; a stub that lives on for another type; shared code
+    with nothing in it but what its callers did before. Helpers of tests, and functions that are named after Linux, are a note.
 """
 
 from collections.abc import Iterator

@@ -2,7 +2,7 @@
 
 What it finds
     A file that did not build on Windows at base and does at head: `!windows` was dropped, or foo_linux.go became
-    foo.go.
+    foo.go. More than five files of a package are one finding.
 
 Why it matters on Windows
     What the file declares, or tests, is there now.

@@ -2,7 +2,7 @@
 
 What it finds
     A test, a subtest, or a whole test file that was skipped or not built on Windows at base, and runs there at head. More than
-    three tests of a file are one finding.
+    three tests of a file, more than five files of tests of a package, or more than ten of its tests are one finding.
 
 Why it matters on Windows
     What works there stays so.
@@ -14,7 +14,8 @@ What to do
     Nothing.
 
 Not reported
-    A new test; a test that is gone.
+    A new test; a test that is gone; one of a suite that only other systems run. A test that needs what cannot be built
+    on Windows is a note.
 """
 
 from collections.abc import Iterator

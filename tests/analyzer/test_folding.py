@@ -28,6 +28,9 @@ def test_it_says_how_many_they_are_and_names_some() -> None:
         "1 more.",
         "test-skipped/many-files": "The tests of 6 files of this package no longer run on Windows: close_test.go, "
         "open_test.go, read_test.go and 3 more.",
+        "test-enabled/many-files": "The tests of 6 files of this package now run on Windows: close_test.go, open_test.go, "
+        "read_test.go and 3 more.",
+        "tag-removed/many-files": "6 files of this package now build on Windows: close.go, open.go, read.go and 3 more.",
     }
     assert {name: _first(findings(*_case(name))).message for name in said} == said
 
