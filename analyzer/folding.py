@@ -66,8 +66,13 @@ def _together(
 def _of_a_test(finding: Finding) -> Hashable | None:
     """Of a test, its file; a new one had no place before."""
     if finding.rule in _TESTS and finding.symbol is not None:
-        return finding.rule, finding.path, finding.before is None
+        return finding.rule, finding.path, _is_new(finding)
     return None
+
+
+def _is_new(finding: Finding) -> bool:
+    """Whether a test has no place before: nobody misses what was never there. One that got another name is missed."""
+    return finding.rule == "test-skipped" and finding.before is None and not finding.gap
 
 
 def _gone(finding: Finding) -> Hashable | None:
@@ -79,14 +84,13 @@ def _gone(finding: Finding) -> Hashable | None:
 def _of_a_package(finding: Finding) -> Hashable | None:
     """Of a file that left the target or came to it, or of tests, its package; a new test has left nothing."""
     if finding.rule in _TESTS:
-        is_new = finding.rule == "test-skipped" and finding.before is None
-        return None if is_new else (finding.rule, finding.package)
+        return None if _is_new(finding) else (finding.rule, finding.package)
     return (finding.rule, finding.package) if finding.rule in _FILES and finding.symbol is None else None
 
 
 def _tests(group: Sequence[Finding]) -> Finding:
     first, names = group[0], [f.symbol or "" for f in group]
-    if first.rule == "test-skipped" and first.before is None:
+    if _is_new(first):
         words = f"{len(_unlike(names))} new tests of this file do not run on Windows"
     else:
         words = f"{len(_unlike(names))} tests of this file {_TESTS[first.rule]}"

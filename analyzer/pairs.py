@@ -93,7 +93,7 @@ def pair_guards(changes: Sequence["PackageChange"], reach: Reach) -> GuardChange
     own, were = _own_work(changes), _Before(changes)
     added, removed = defaultdict(list), defaultdict(list)
     for function, guard in come:
-        if _was_there(function, reach) and not _was_away(function, guard, were) and not _is_own(function, guard):
+        if _was_there(function, reach, changes) and not _was_away(function, guard, were) and not _is_own(function, guard):
             assert function.head is not None  # noqa: S101 - only such a one has guards at head
             added[function.change.dir].append(GuardChange(function.head, guard))
     left = [(f, g) for f, g in gone if _is_gain(f, g) and not _refused_elsewhere(g, changes) and _still_done(f, g, own)]
@@ -243,9 +243,34 @@ def _likeness(old: Guard, new: Guard) -> float:
     return SequenceMatcher(None, old.source[:COMPARED], new.source[:COMPARED], autojunk=False).ratio()
 
 
-def _was_there(function: _Function, reach: Reach) -> bool:
+def _was_there(function: _Function, reach: Reach, changes: Sequence["PackageChange"]) -> bool:
     """Whether the target came to the function at base, if it is not new."""
-    return function.base is None or reach.reached(function.change.base, function.base.name)
+    if function.base is not None:
+        return reach.reached(function.change.base, function.base.name)
+    moved = _moved_from(function.head, changes) if function.head is not None else None
+    return moved is None or reach.reached(*moved)
+
+
+def _moved_from(new: Symbol, changes: Sequence["PackageChange"]) -> tuple[View, str] | None:
+    """Where shared code of base had a function that is gone there, and much like a new one of the same bare name."""
+    bare = new.name.rpartition(".")[2]
+    for change in changes:
+        for name, old in change.base.package.target.items():
+            if (
+                name.rpartition(".")[2] == bare
+                and old.declaration.is_function
+                and name not in change.head.package.target
+                and change.base.shared(name)
+                and _same_text(old, new)
+            ):
+                return change.base, name
+    return None
+
+
+def _same_text(old: Symbol, new: Symbol) -> bool:
+    """Whether two functions are much alike."""
+    texts = (one_line(s.source.decode(errors="replace"))[:COMPARED] for s in (old, new))
+    return SequenceMatcher(None, *texts, autojunk=False).ratio() >= SIMILARITY
 
 
 def _is_own(function: _Function, guard: Guard) -> bool:
