@@ -93,7 +93,11 @@ def pair_guards(changes: Sequence["PackageChange"], reach: Reach) -> GuardChange
     own, were = _own_work(changes), _Before(changes)
     added, removed = defaultdict(list), defaultdict(list)
     for function, guard in come:
-        if _was_there(function, reach, changes) and not _was_away(function, guard, were) and not _is_own(function, guard):
+        if (
+            _was_there(function, reach, changes)
+            and not _was_away(function, guard, were)
+            and not _is_own(function, guard)
+        ):
             assert function.head is not None  # noqa: S101 - only such a one has guards at head
             added[function.change.dir].append(GuardChange(function.head, guard))
     left = [(f, g) for f, g in gone if _is_gain(f, g) and not _refused_elsewhere(g, changes) and _still_done(f, g, own)]
@@ -269,8 +273,8 @@ def _moved_from(new: Symbol, changes: Sequence["PackageChange"]) -> tuple[View, 
 
 def _same_text(old: Symbol, new: Symbol) -> bool:
     """Whether two functions are much alike."""
-    texts = (one_line(s.source.decode(errors="replace"))[:COMPARED] for s in (old, new))
-    return SequenceMatcher(None, *texts, autojunk=False).ratio() >= SIMILARITY
+    was, now = (one_line(s.source.decode(errors="replace"))[:COMPARED] for s in (old, new))
+    return SequenceMatcher(None, was, now, autojunk=False).ratio() >= SIMILARITY
 
 
 def _is_own(function: _Function, guard: Guard) -> bool:
