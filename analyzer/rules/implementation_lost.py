@@ -20,11 +20,11 @@ What to do
 Not reported
     Functions that Linux loses too; functions that moved to another package or were renamed; unexported functions and
     stubs that nothing on Windows needs any more; functions that Windows could only have come to behind a refusal, or that
-    always came to one; a fallback file that is narrowed because Windows got its own file.
+    always came to one; one that gave a fixed text or number, which is an empty one on Windows now; a fallback file that is
+    narrowed because Windows got its own file.
     Shared code that changes nothing but what only a Linux container has is a note.
     What nobody on Windows can miss is a warning that stays in the check run: an exported stub that goes; what only Windows
-    has, and says in its body why nothing is left to do; a helper of tests; what
-    only Linux's own code asked for; shared code about a mechanism of Linux, such as /proc; and whatever was in a package
+    has, and says in its body why nothing is left to do; a helper of tests; what only Linux's own code asked for; shared code about a mechanism of Linux, such as /proc; and whatever was in a package
     that never built there, because it, or one that it imports, be it vendored, used what only a Unix or only Linux's own code
     has.
 """
@@ -33,8 +33,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from analyzer import syntax
 from analyzer.diff import Diff, FileChange, PackageChange
-from analyzer.effects import one_line
+from analyzer.effects import one_line, returned
 from analyzer.linux_data import deals_with_linux_data
 from analyzer.model import Finding, Level, Stub
 from analyzer.parity import comments, does_linux_work, explains_itself, linux_concept
@@ -44,6 +45,7 @@ from analyzer.symbols import Symbol
 
 ID = "implementation-lost"
 
+_TEXTS = {"interpreted_string_literal", "raw_string_literal", "int_literal"}
 _DEPRECATED = re.compile(r"\bdeprecated\b|\bno longer\b", re.IGNORECASE)
 
 
@@ -174,6 +176,8 @@ def _of_symbol(symbol: Symbol, change: PackageChange, diff: Diff) -> Finding | N
         if before.stub is None and after.stub is not None and head.twin_works(name):
             if after.stub in {Stub.ERROR, Stub.PANIC} and refuses_in_the_end(symbol, base):
                 return None
+            if after.stub is Stub.ZERO and _gives_one_text(symbol):
+                return None
             return Finding(
                 ID,
                 Level.REGRESSION,
@@ -206,6 +210,14 @@ def _of_symbol(symbol: Symbol, change: PackageChange, diff: Diff) -> Finding | N
             counterpart=twin.place,
         )
     return None
+
+
+def _gives_one_text(symbol: Symbol) -> bool:
+    """Whether a function did nothing but give one text or number: an empty one is as good a value for another platform."""
+    function = syntax.function_node(symbol.source)
+    statements = list(syntax.statements(function.child_by_field_name("body"))) if function is not None else []
+    values = returned(statements[0]) if len(statements) == 1 and statements[0].type == "return_statement" else []
+    return bool(values) and all(value.type in _TEXTS for value in values)
 
 
 def _of_windows_alone(symbol: Symbol, new: Symbol | None, change: PackageChange) -> Finding | None:
