@@ -53,7 +53,7 @@ def analyze(base: Snapshot, head: Snapshot, options: Options | None = None, arou
         held = {directory for c in tagged for directory in (c.base.package.dir, c.head.package.dir)}
         tags = {tag for c in tagged for side in (c.base, c.head) for tag in side.package.custom_tags}
         on = replace(options, target=_tagged(options.target, tags), reference=_tagged(options.reference, tags))
-        found = _with_tags(found, compare(_only(base, held), _only(head, held), on, around), tags)
+        found = _with_tags(found, compare(_only(base, held), _only(head, held), on, around), tags, _declared(diff))
     spoken = [
         replace(f, message=in_words_of(options, f.message, f.symbol), before=_before(f, diff)) for f in found.values()
     ]
@@ -210,14 +210,22 @@ def _breaks_build(finding: Finding, diff: Diff) -> bool:
     return any(diff.undefined.tells_file(finding.package, path) for path in was)
 
 
-def _with_tags(found: dict[_Key, Finding], diff: Diff, tags: set[str]) -> dict[_Key, Finding]:
+def _declared(diff: Diff) -> set[tuple[str, str | None]]:
+    """What the target has at head, by package and name."""
+    return {(change.dir, name) for change in diff.packages for name in change.head.package.target}
+
+
+def _with_tags(
+    found: dict[_Key, Finding], diff: Diff, tags: set[str], plain: set[tuple[str, str | None]]
+) -> dict[_Key, Finding]:
     """Look again as a build with the project's own tags sees it.
 
     What a plain build lacks and such a build has is not missing; and what only such a build loses or gains is reported
-    with a word on the tags. Both builds agree on most, which is said once. Where a tag is given up, whoever built with it
-    gets what a plain build has, and that is no gain.
+    with a word on the tags. Both builds agree on most, which is said once. Where a plain build has what such a build would
+    not find, the tags are meant for others. Where a tag is given up, whoever built with it gets what a plain build has, and
+    that is no gain.
     """
-    there = {(change.dir, name) for change in diff.packages for name in change.head.package.target}
+    there = _declared(diff)
     built = {path for change in diff.packages for path, file in change.head.package.files.items() if file.on_target}
     found = {key: f for key, f in found.items() if not _breaks_build(f, diff)}
     kept = {
@@ -242,6 +250,8 @@ def _with_tags(found: dict[_Key, Finding], diff: Diff, tags: set[str]) -> dict[_
         if (finding.rule, finding.package) in folded or finding.package in clashing:
             continue
         if finding.rule in _GAINS and finding.package in given_up:
+            continue
+        if finding.rule == "undefined-on-windows" and (finding.package, finding.symbol) in plain:
             continue
         if finding.symbol is None and finding.path not in asking:
             continue  # a file that asks for no tag comes and goes only because others are off

@@ -267,7 +267,7 @@ def names_linux_concept(text: str) -> bool:
 
 
 def names_linux(name: str) -> bool:
-    """Whether a function or its receiver is named after Linux: it serves Linux' containers, wherever it is built."""
+    """Whether a function, its receiver or its file is named after Linux: it serves Linux' containers, wherever it is built."""
     return any(word.lower() == "linux" for word in _WORD.findall(name))
 
 

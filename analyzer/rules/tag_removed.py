@@ -18,7 +18,7 @@ Not reported
     for them; a fallback file that brings nothing but stubs; one that has only values for its package's own use, or that
     was left with values when its functions went elsewhere; one that changes nothing but what only a Linux container has.
     One that brings exported types and values alone is a note: they can be named on Windows now, and nothing more happens
-    there.
+    there. So is one whose path names Linux.
 """
 
 from collections.abc import Iterator
@@ -26,6 +26,7 @@ from collections.abc import Iterator
 from analyzer.diff import Diff, FileChange, PackageChange
 from analyzer.linux_data import deals_with_linux_data
 from analyzer.model import Finding, Level
+from analyzer.parity import names_linux
 from analyzer.rules.wording import renamed_from
 from analyzer.symbols import GoFile
 
@@ -85,7 +86,7 @@ def _finding(base: GoFile, head: GoFile, change: PackageChange) -> Finding:
     what = "test file" if head.is_test else "file"
     return Finding(
         ID,
-        Level.NOTE if inert else Level.IMPROVEMENT,
+        Level.NOTE if inert or names_linux(head.path) else Level.IMPROVEMENT,
         head.path,
         line,
         line,
