@@ -18,7 +18,7 @@ Not reported
     for them; a fallback file that brings nothing but stubs; one that has only values for its package's own use, or that
     was left with values when its functions went elsewhere; one that changes nothing but what only a Linux container has.
     One that brings exported types and values alone is a note: they can be named on Windows now, and nothing more happens
-    there. So is one whose path names Linux.
+    there. So is one that is named after Linux, or its package.
 """
 
 from collections.abc import Iterator
@@ -84,9 +84,10 @@ def _finding(base: GoFile, head: GoFile, change: PackageChange) -> Finding:
     inert = inert and not (head.is_test or head.facts.registers)
     rest = "; it has nothing but types and values" if inert else ""
     what = "test file" if head.is_test else "file"
+    own = "/".join(head.path.split("/")[-2:])
     return Finding(
         ID,
-        Level.NOTE if inert or names_linux(head.path) else Level.IMPROVEMENT,
+        Level.NOTE if inert or names_linux(own) else Level.IMPROVEMENT,
         head.path,
         line,
         line,
