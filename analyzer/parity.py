@@ -31,8 +31,8 @@ _LINUX_WORK = re.compile(
 _LINUX_OPTION = re.compile(
     rb"(?:User|PID|IPC|UTS|Cgroup|Mount)Namespace|\bidmap|IDMap|\bjournald?\b|systemd", re.IGNORECASE
 )
-# Files and parts of files that only a Unix has: who refuses them has none.
-_UNIX_FILES = re.compile(rb"\bMknod(?:at)?\(|[gs]etxattr\(", re.IGNORECASE)
+# Files and parts of files that only a Unix has: who refuses to make them, and nothing else, has none.
+_UNIX_FILES = re.compile(rb"\breturn [\w.]*(?:Mknod(?:at)?|[gs]etxattr)\(", re.IGNORECASE)
 # What a container's configuration has for Linux, by its type or by how it is come to.
 _LINUX_TYPED = re.compile(rb"\.Linux\b|\bGetLinux\(|\bLinux[A-Z]\w*")
 # Lines of a function that does little beside what it is seen to look at.
