@@ -6,6 +6,7 @@ SAYS_UNSUPPORTED = re.compile(
     r"(?:not|never|n't)\s+(?:\w+\s+)?(?:support(?:ed|s|ing)?|implemented|available)\b|\bunsupported\b|\bunimplemented\b"
     r"|\b(?:only|solely)\s+(?:\w+\s+)?(?:supported|implemented|available|works?)\b|\bno\s+support\b"
     r"|\b(?:on|for|under)\s+(?:linux|unix)\s+only\b|\bonly\s+(?:on|for|under)\s+(?:linux|unix)\b"
+    r"|\bonly\s+(?:be\s+)?\w+\s+(?:on|under)\s+(?:linux|unix)\b"
     r"|\b(?:not|never)\s+(?:\w+\s+)?(?:on|for|under)\s+(?:windows|this\s+(?:platform|os|system))"
     r"|\b(?:cannot|can't|can\s+not)\b.*\b(?:on|under)\s+(?:windows|this\s+(?:platform|os|system))"
     r"|\bnot\s+yet\b",
