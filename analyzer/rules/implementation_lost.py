@@ -24,9 +24,9 @@ Not reported
     narrowed because Windows got its own file.
     Shared code that changes nothing but what only a Linux container has is a note.
     What nobody on Windows can miss is a warning that stays in the check run: an exported stub that goes; what only Windows
-    has, and says in its body why nothing is left to do; a helper of tests; what only Linux's own code asked for; shared code about a mechanism of Linux, such as /proc; and whatever was in a package
-    that never built there, because it, or one that it imports, be it vendored, used what only a Unix or only Linux's own code
-    has.
+    has, and says in its body why nothing is left to do; a helper of tests; what only Linux's own code asked for; shared code
+    about a mechanism of Linux, such as /proc; and whatever was in a package that never built there, because it, or one that
+    it imports, be it vendored, used what only a Unix or only Linux's own code has.
 """
 
 import re

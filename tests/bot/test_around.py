@@ -41,7 +41,7 @@ VENDORED = _without("vendor/example.org/term/term.go") | {
     "vendor/example.org/term/doc.go": "package term\n",
 }
 
-LOST = '//go:build linux\n\npackage use\n\nimport _ "example.com/harbor/mid"\n\nfunc Do() int { return 1 }\n'
+LOST = '//go:build linux\n\npackage use\n\nimport (\n\t"os"\n\n\t_ "example.com/harbor/mid"\n)\n\nfunc Do() int { return os.Getpid() }\n'
 IMPORTING = FILES | {
     "mid/mid.go": 'package mid\n\nimport "example.com/harbor/deep"\n\nvar _ = deep.X\n',
     "deep/deep_linux.go": "package deep\n\nvar X = 1\n",
@@ -111,7 +111,7 @@ def test_what_something_imports_that_seems_lost_is_read_step_by_step(bare: Path)
 
 DEEP = {
     "go.mod": FILES["go.mod"],
-    "use/use.go": 'package use\n\nimport _ "example.org/mid"\n\nfunc Do() int { return 1 }\n',
+    "use/use.go": 'package use\n\nimport (\n\t"os"\n\n\t_ "example.org/mid"\n)\n\nfunc Do() int { return os.Getpid() }\n',
     "vendor/example.org/mid/mid.go": 'package mid\n\nimport (\n\t_ "example.org/deep"\n\t_ "example.org/sys"\n)\n',
     "vendor/example.org/deep/deep.go": 'package deep\n\nimport _ "golang.org/x/sys/unix"\n',
     "vendor/example.org/sys/sys_windows.go": 'package sys\n\nimport _ "example.org/more"\n',
