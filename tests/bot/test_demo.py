@@ -65,7 +65,8 @@ def test_the_demo_shows_the_line_and_leaves_nothing(place: Path) -> None:
     ):
         assert words in done.stdout
     assert re.search(r"^failure  Windows: ", done.stdout, re.MULTILINE)
-    assert re.search(r"asked 8 times through its API and 6 times through git", done.stdout)
+    # A survey for the dashboard may have begun by then: two requests, and what it fetches.
+    assert re.search(r"asked (8|9|10) times through its API and (6|7|8|9|10) times through git", done.stdout)
     if sys.platform == "linux":
         assert _left(place) == []
 
