@@ -222,7 +222,7 @@ class Scope:
         if symbol.declaration.kind in {"const", "var"}:
             value = syntax.initial_value(symbol.source, symbol.name)
         elif symbol.declaration.is_function:
-            statements = _statements(symbol)
+            statements = syntax.body_statements(symbol.source)
             if len(statements) > 1:
                 worth = self._answer(statements, depth + 1)
                 return worth if worth is not Truth.MAYBE else None
@@ -350,11 +350,6 @@ def _last_name(node: Node) -> str:
             return text(node)
         case _:
             return ""
-
-
-def _statements(symbol: Symbol) -> list[Node]:
-    function = syntax.function_node(symbol.source)
-    return list(syntax.statements(function.child_by_field_name("body"))) if function is not None else []
 
 
 def _result(statement: Node) -> Node | None:

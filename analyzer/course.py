@@ -277,9 +277,7 @@ def _shared(symbol: Symbol, view: View, asking: Asking) -> Iterator[Loss]:
 
 
 def _refusals(symbol: Symbol) -> Iterator[Node]:
-    function = syntax.function_node(symbol.source)
-    body = function.child_by_field_name("body") if function is not None else None
-    yield from refusals(syntax.statements(body))
+    yield from refusals(syntax.body_statements(symbol.source))
 
 
 def _place(symbol: Symbol, node: Node | None) -> Place:

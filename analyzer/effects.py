@@ -22,7 +22,6 @@ _NAMES_ERROR = re.compile(r"^(?:err|Err|E[A-Z]{3,})|(?:Err|Error)$|[Uu]nsupporte
 _SPACE = re.compile(r"\s+")
 _COMMENT = re.compile(r"\"(?:\\.|[^\"\\\n])*\"|`[^`]*`|'(?:\\.|[^'\\\n])*'|//[^\n]*|/\*.*?\*/", re.DOTALL)
 _LEAVES = {"return_statement", "continue_statement", "break_statement", "goto_statement"}
-_INTO = {"if_statement", "block", "for_statement", "statement_list", "labeled_statement"}
 
 ZERO = frozenset({"nil", "false", "0", '""', "``", "-1"})
 """The texts of values that are nothing."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from analyzer.model import Finding, Level, Options
 from analyzer.names import in_words_of
-from analyzer.rules.wording import NEVER_BUILT
+from analyzer.rules.wording import NEVER_BUILT, listed
 
 MAX_OF_ONE_FILE = 3
 """Functions that are gone, or tests of one file, that are told one by one."""
@@ -115,8 +115,6 @@ def _files(group: Sequence[Finding]) -> Finding | None:
 
 
 def _one(group: Sequence[Finding], words: str, names: Iterable[str]) -> Finding:
-    listed = _unlike(names)
-    more = f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else ""
     never = NEVER_BUILT if all(f.message.endswith(NEVER_BUILT) for f in group) else ""
     return replace(
         group[0],
@@ -125,7 +123,7 @@ def _one(group: Sequence[Finding], words: str, names: Iterable[str]) -> Finding:
         counterpart=None,
         end_line=group[0].line,
         silent=False,
-        message=f"{words}: {', '.join(listed[:_NAMED])}{more}.{never}",
+        message=f"{words}: {listed(_unlike(names), _NAMED)}.{never}",
         parts=tuple(part for f in group for part in (f.parts or (f,))),
     )
 

@@ -98,9 +98,9 @@ def guards(symbol: Symbol, target: Scope, reference: Scope, *, lists: bool = Fal
 
 def work_of(symbol: Symbol) -> list[str]:
     """The statements of a function that do something which outlives them, in one spelling each."""
-    function = syntax.function_node(symbol.source)
+    statements = syntax.body_statements(symbol.source)
     try:
-        return work(syntax.statements(function.child_by_field_name("body"))) if function is not None else []
+        return work(statements)
     except RecursionError:
         return []
 
@@ -143,10 +143,9 @@ def unsupported(symbol: Symbol, scope: Scope) -> list[Refusal]:
 
 def refused(symbol: Symbol, scope: Scope) -> list[Refusal]:
     """All refusals of a function that a platform may come to: errors that it makes or names, and panics."""
-    function = syntax.function_node(symbol.source)
-    body = function.child_by_field_name("body") if function is not None else None
+    statements = syntax.body_statements(symbol.source)
     try:
-        found = [node for node in refusals(syntax.statements(body)) if not _elsewhere(node, scope)]
+        found = [node for node in refusals(statements) if not _elsewhere(node, scope)]
     except RecursionError:
         return []
     offset = symbol.declaration.line - 1

@@ -77,6 +77,13 @@ class _Function:
             return None
         return Sides(self.base, self.head, self.change.base.scopes[0], self.change.head.scopes[0])
 
+    @cached_property
+    def newly_called(self) -> set[str]:
+        """What it calls at head and did not at base, by bare names; both revisions have it."""
+        assert self.head is not None and self.base is not None  # noqa: S101, PT018 - who asks has looked
+        now, then = (set(CALLED.findall(f.source.decode(errors="replace"))) for f in (self.head, self.base))
+        return now - then
+
 
 def pair_guards(changes: Sequence["PackageChange"], reach: Reach) -> GuardChanges:
     """The guards that are new and those that are gone in all packages.
@@ -419,7 +426,7 @@ def _still_done(function: _Function, guard: Guard, own: Mapping[str, Symbol]) ->
     if function.sides is not None and _does_something(function.sides.given(guard), function.change.head):
         return True
     if guard.effect in {Effect.REFUSED, Effect.FIXED} and not function.after:
-        return bool(function.after) or _rest_stays(function, guard)
+        return _rest_stays(function, guard)
     lost, work = _kept(function, guard), work_of(function.head)
     kept_away = set[str]().union(*(g.lost for g in function.after))
     done = (s for s in lost if any(same_work(s, w) for w in work) and not any(same_work(s, k) for k in kept_away))
@@ -428,11 +435,9 @@ def _still_done(function: _Function, guard: Guard, own: Mapping[str, Symbol]) ->
 
 def _asked_by_helper(function: _Function, guard: Guard) -> bool:
     """Whether a function that is new, and newly called, asks most of what the guard asked: the condition has a name now."""
-    assert function.head is not None and function.base is not None  # noqa: S101, PT018 - the caller looked
     words = set(_WORD.findall(guard.condition))
-    now, then = (set(CALLED.findall(f.source.decode(errors="replace"))) for f in (function.head, function.base))
     target, before = function.change.head.package.target, function.change.base.package.target
-    helpers = [target[name] for name in now - then if name in target and name not in before]
+    helpers = [target[name] for name in function.newly_called if name in target and name not in before]
     return any(
         2 * len(words & set(_WORD.findall(helper.source.decode(errors="replace")))) > len(words)
         and _PLATFORM.search(helper.source)
@@ -493,7 +498,5 @@ def _own_work(changes: Iterable["PackageChange"]) -> Mapping[str, Symbol]:
 
 def _calls_own(function: _Function, guard: Guard, own: Mapping[str, Symbol]) -> bool:
     """Whether the function newly calls one that each platform has for itself, and that does there what was kept away."""
-    assert function.head is not None and function.base is not None  # noqa: S101, PT018 - the caller looked
-    now, then = (set(CALLED.findall(f.source.decode(errors="replace"))) for f in (function.head, function.base))
-    called = [own[name] for name in now - then if name in own]
+    called = [own[name] for name in function.newly_called if name in own]
     return any(same_work(s, w) for symbol in called for w in work_of(symbol) for s in guard.lost)

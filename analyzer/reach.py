@@ -123,8 +123,7 @@ def refuses_in_the_end(symbol: Symbol, view: View) -> bool:
         symbol: a function of the target.
         view: its package.
     """
-    function = syntax.function_node(symbol.source)
-    statements = list(syntax.statements(function.child_by_field_name("body"))) if function is not None else []
+    statements = syntax.body_statements(symbol.source)
     refusing = {
         name.rpartition(".")[2]
         for name, other in view.package.target.items()
@@ -185,9 +184,8 @@ def _body(symbol: Symbol) -> str:
 
 def _comes_to(symbol: Symbol, word: re.Pattern[str], scope: Scope) -> bool:
     """Whether a function names something where the target comes to it."""
-    function = syntax.function_node(symbol.source)
-    body = function.child_by_field_name("body") if function is not None else None
+    statements = syntax.body_statements(symbol.source)
     try:
-        return any(word.search(one_line(text(node))) for node in reached(list(syntax.statements(body)), scope))
+        return any(word.search(one_line(text(node))) for node in reached(statements, scope))
     except RecursionError:
         return True

@@ -93,7 +93,7 @@ def _tests_lost(change: "PackageChange", moved: Mapping[str, Runs]) -> Iterator[
             lost = _only_here(base, head, file.base.path) if file.base is not None else []
             covered |= set(lost)
             if lost:
-                yield TestChange(file.head, None, _constraint_line(file.head), count=len(lost))
+                yield TestChange(file.head, None, file.head.constraint_line, count=len(lost))
     for name, state in head.items():
         if name in covered or not (state.skips or not state.built) or not state.symbol.file.on_reference:
             continue
@@ -119,7 +119,7 @@ def _tests_won(change: "PackageChange") -> Iterator[TestChange]:
             won = _only_here(head, base, file.head.path)
             covered |= set(won)
             if won:
-                yield TestChange(file.head, None, _constraint_line(file.head), count=len(won))
+                yield TestChange(file.head, None, file.head.constraint_line, count=len(won))
     for name, state in head.items():
         old = base.get(name) or _renamed_test(name, change)
         if old is None or name in covered or not old.symbol.file.on_reference:
@@ -175,7 +175,3 @@ def _same_source(before: Sequence[str], after: Sequence[str], *, alike: bool) ->
     # In a short one a local with another name may be in every line.
     short = alike and longer <= SHORT
     return short and SequenceMatcher(None, one, other, autojunk=False).ratio() >= SIMILARITY_OF_SHORT
-
-
-def _constraint_line(file: GoFile) -> int:
-    return file.facts.constraint.line if file.facts.constraint is not None else 1

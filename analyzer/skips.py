@@ -10,7 +10,7 @@ from tree_sitter import Node
 from analyzer import syntax
 from analyzer.branches import reached
 from analyzer.conditions import Scope, Truth
-from analyzer.effects import work
+from analyzer.effects import CASES, work
 from analyzer.platforms import KNOWN_GOOS
 from analyzer.symbols import Symbol
 from analyzer.syntax import text
@@ -24,7 +24,6 @@ _SET_UP = ("SetUpSuite", "SetUpTest", "SetupSuite", "SetupTest", "SetupSubTest")
 _SKIPS = re.compile(r"\.(?:Skip|Skipf|SkipNow)$")
 _REQUIRES = re.compile(r"requires?$", re.IGNORECASE)
 _SKIPS_IF = re.compile(r"(?:^|\.)(?:skip\.If(?:Condition)?|[sS]kipIf)$")
-_CASES = {"expression_case", "type_case", "default_case", "communication_case"}
 _NAMES_SKIP = re.compile(r"[sS]kip|[rR]equire|[oO]nly")
 _NAMES_NEED = re.compile(r"[uU]nless|[rR]equire|[oO]nly|IfNot|NotOn")
 MAX_DEPTH = 4
@@ -169,7 +168,7 @@ class _Walk:
                 yield from self._if(node, at)
             case "expression_switch_statement":
                 for arm in node.named_children:
-                    if arm.type in _CASES:
+                    if arm.type in CASES:
                         yield from self.block(arm, self._arm(node, arm, at))
             case "return_statement":
                 if at.own and at.lost:
@@ -189,7 +188,7 @@ class _Walk:
 
     def _arm(self, node: Node, arm: Node, at: _At) -> _At:
         value = node.child_by_field_name("value")
-        others = [a for a in node.named_children if a.type in _CASES and a.type != "default_case"]
+        others = [a for a in node.named_children if a.type in CASES and a.type != "default_case"]
         worths = [
             ~max((scope.matches(value, _cases(a), at.local) for a in others), default=Truth.NO)
             if arm.type == "default_case"
@@ -360,8 +359,7 @@ def _idle_suites(tests: Iterable[Symbol], target: Scope, reference: Scope) -> se
 
 
 def _suites_run(symbol: Symbol, scope: Scope) -> set[str]:
-    function = syntax.function_node(symbol.source)
-    statements = list(syntax.statements(function.child_by_field_name("body"))) if function is not None else []
+    statements = syntax.body_statements(symbol.source)
     try:
         return {suite for node in reached(statements, scope) for suite in _RUNS_SUITE.findall(text(node))}
     except RecursionError:

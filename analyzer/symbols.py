@@ -51,6 +51,11 @@ class GoFile:
         """Whether only ``go test`` builds it."""
         return self.path.endswith("_test.go")
 
+    @property
+    def constraint_line(self) -> int:
+        """The line of its build constraint; the first one where it has none."""
+        return self.facts.constraint.line if self.facts.constraint is not None else 1
+
 
 class Symbol(Struct, frozen=True):
     """A declaration and the file that makes it."""

@@ -157,6 +157,12 @@ def statements(block: Node | None) -> Iterator[Node]:
             yield child
 
 
+def body_statements(source: bytes) -> list[Node]:
+    """The statements of a function, of whose declaration this is the text; none where it has no body."""
+    function = function_node(source)
+    return list(statements(function.child_by_field_name("body"))) if function is not None else []
+
+
 def read(source: bytes, depth: Depth = Depth.WHOLE) -> Facts:
     """The facts of one file.
 

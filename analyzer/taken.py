@@ -37,10 +37,9 @@ def taken(symbol: Symbol, scope: Scope) -> Counter[Step]:
         symbol: the function.
         scope: the names of its package on the platform.
     """
-    function = syntax.function_node(symbol.source)
-    body = function.child_by_field_name("body") if function is not None else None
+    statements = syntax.body_statements(symbol.source)
     try:
-        return Counter(_Walk(scope).block(list(syntax.statements(body)), frozenset(), {}))
+        return Counter(_Walk(scope).block(statements, frozenset(), {}))
     except RecursionError:  # nobody nests this deep; generated code is not judged
         return Counter()
 

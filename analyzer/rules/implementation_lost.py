@@ -40,7 +40,7 @@ from analyzer.linux_data import deals_with_linux_data
 from analyzer.model import Finding, Level, Stub
 from analyzer.parity import comments, does_linux_work, explains_itself, linux_concept
 from analyzer.reach import refuses_in_the_end
-from analyzer.rules.wording import does, place_of
+from analyzer.rules.wording import does, listed, place_of
 from analyzer.symbols import Symbol
 
 ID = "implementation-lost"
@@ -141,10 +141,8 @@ def _of_file(file: FileChange, change: PackageChange, diff: Diff) -> Finding:
     assert file.head is not None  # noqa: S101 - left_target says so
     lost = lost_symbols(file, change, diff)
     missed = file.base is not None and _file_is_missed(file.base.path, lost, change, diff)
-    constraint = file.head.facts.constraint
-    line = constraint.line if constraint else 1
+    line = file.head.constraint_line
     names = sorted(s.name for s in lost)
-    listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     own = "; nothing in it is Linux's own" if file.head.path in diff.portable else ""
     quiet = Level.NOTE if all(is_linux_own_data(symbol, change) for symbol in lost) else Level.WARNING
     return Finding(
@@ -155,7 +153,7 @@ def _of_file(file: FileChange, change: PackageChange, diff: Diff) -> Finding:
         line,
         "head",
         None,
-        f"This file no longer builds on Windows, and nothing there replaces {listed}{own}.",
+        f"This file no longer builds on Windows, and nothing there replaces {listed(names, 3)}{own}.",
         change.dir,
         gap=missed,
     )
@@ -214,8 +212,7 @@ def _of_symbol(symbol: Symbol, change: PackageChange, diff: Diff) -> Finding | N
 
 def _gives_one_text(symbol: Symbol) -> bool:
     """Whether a function did nothing but give one text or number: an empty one is as good a value for another platform."""
-    function = syntax.function_node(symbol.source)
-    statements = list(syntax.statements(function.child_by_field_name("body"))) if function is not None else []
+    statements = syntax.body_statements(symbol.source)
     values = returned(statements[0]) if len(statements) == 1 and statements[0].type == "return_statement" else []
     return bool(values) and all(value.type in _TEXTS for value in values)
 

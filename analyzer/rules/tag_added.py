@@ -46,8 +46,7 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
 
 def _finding(base: GoFile, head: GoFile, change: PackageChange, diff: Diff) -> Finding:
     gone = missing(base, change, diff)
-    constraint = head.facts.constraint
-    line = constraint.line if constraint else 1
+    line = head.constraint_line
     was = renamed_from(base, head)
     cause = f"renamed from {was}" if was else "by its build constraint"
     what = "test file" if head.is_test else "file"

@@ -76,8 +76,7 @@ def _resolves(file: GoFile, change: PackageChange) -> bool:
 
 
 def _finding(base: GoFile, head: GoFile, change: PackageChange) -> Finding:
-    constraint = head.facts.constraint
-    line = constraint.line if constraint else 1
+    line = head.constraint_line
     was = renamed_from(base, head)
     cause = f"renamed from {was}" if was else "its constraint is gone"
     inert = bool(head.facts.declarations) and not any(d.is_function for d in head.facts.declarations)

@@ -25,7 +25,7 @@ from collections.abc import Iterator
 
 from analyzer.diff import Diff, PackageChange
 from analyzer.model import Finding, Level
-from analyzer.rules.wording import needed_at
+from analyzer.rules.wording import listed, needed_at
 from analyzer.undefined import Missing
 
 ID = "undefined-on-windows"
@@ -57,11 +57,10 @@ def _what(missing: Missing) -> str:
     if missing.whole:
         return f"The package in {missing.package} has no file that builds on Windows"
     names = (missing.name, *missing.others)
-    listed = ", ".join(names[:MAX_NAMES]) + (f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else "")
     verb = "does not" if len(names) == 1 else "do not"
     if missing.was is None:
-        return f"{listed} {verb} exist on Windows{_declared(missing)}"
-    return f"{listed} {verb} exist on Windows any more{_declared(missing)}"
+        return f"{listed(names, MAX_NAMES)} {verb} exist on Windows{_declared(missing)}"
+    return f"{listed(names, MAX_NAMES)} {verb} exist on Windows any more{_declared(missing)}"
 
 
 def _declared(missing: Missing) -> str:

@@ -30,7 +30,7 @@ from analyzer.dependency import DependencyUse, uses, within
 from analyzer.diff import Diff, PackageChange
 from analyzer.imports import qualified_uses
 from analyzer.model import Finding, Level, Moved, Place
-from analyzer.rules.wording import STUB_WORDS, needed_at
+from analyzer.rules.wording import STUB_WORDS, listed, needed_at
 from analyzer.symbols import GoFile
 from analyzer.undefined import MAX_OF_ONE_FILE, in_order
 from analyzer.vendored import Drift, VendorLoss
@@ -93,7 +93,6 @@ def unseen(diff: Diff) -> Iterator[Finding]:
 
 def _note(module: Moved, found: list[DependencyUse]) -> Finding:
     names = sorted({use.name for use in found})
-    listed = ", ".join(names[:MAX_NAMES]) + (f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else "")
     return Finding(
         ID,
         Level.NOTE,
@@ -103,7 +102,7 @@ def _note(module: Moved, found: list[DependencyUse]) -> Finding:
         "head",
         None,
         f"{module.path} moves from {module.old} to {module.new}. Only code of Windows uses it, and its source is not in the "
-        f"repository, so what changes there was not looked at: {listed}.",
+        f"repository, so what changes there was not looked at: {listed(names, MAX_NAMES)}.",
         module.path,
     )
 

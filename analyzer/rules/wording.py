@@ -38,6 +38,11 @@ CANNOT_BUILD = " What it needs cannot be built there, though."
 """What is said at the end of what would else be a gain."""
 
 
+def listed(names: Sequence[str], most: int) -> str:
+    """The first of some names, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
 def does(body: Body) -> str:
     """What a stub does, in words."""
     assert body.stub is not None  # noqa: S101 - the caller looked
