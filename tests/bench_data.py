@@ -2,8 +2,10 @@
 
 import random
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+from bot.demo.sample import git
 from bot.ids import Sha
 
 # As many Go files as a large engine has, with the sizes and the shares that its files have.
@@ -105,6 +107,14 @@ def pulls(repo: Path, rev: str, count: int = 12) -> list[tuple[Sha, Sha]]:
         if len(shas) > 1:
             found.append((sum(bool(line) for line in lines), Sha(shas[1]), Sha(shas[0])))
     return [(base, head) for _, base, head in sorted(found[:count])]
+
+
+def merged_heads(repo: Path, most: int) -> Iterator[str]:
+    """The heads of the merged pull requests with Go files of their own among the last `most` merges, newest first."""
+    for merge in git(repo, "log", "--merges", "--first-parent", "--format=%H", "-n", str(most), "HEAD").split():
+        names = git(repo, "diff", "--name-only", f"{merge}^1...{merge}^2").split("\n")
+        if any(name.endswith(".go") and not name.startswith("vendor/") for name in names):
+            yield git(repo, "rev-parse", f"{merge}^2")
 
 
 RULES = r"""

@@ -12,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from bot.dashboard.records import Known, Past, Records
 from bot.demo.run import subject_from
 from bot.demo.sample import git
 from bot.ids import Repo
+from tests.bench_data import merged_heads
 from tests.fleet import Fleet, fleet, usage
 
 MIB = 1024**2
@@ -73,14 +75,6 @@ def _copy(folder: Path, source: Path) -> Path:
     return made
 
 
-def _heads(source: Path) -> Iterator[str]:
-    """Of the last merged pull requests with Go files."""
-    for merge in git(source, "log", "--merges", "--first-parent", "--format=%H", "-n", "300", "HEAD").split():
-        names = git(source, "diff", "--name-only", f"{merge}^1...{merge}^2").split("\n")
-        if any(name.endswith(".go") and not name.startswith("vendor/") for name in names):
-            yield git(source, "rev-parse", f"{merge}^2")
-
-
 async def _pulls(running: Fleet, heads: Sequence[str], pause: float) -> list[float]:
     """One pull request after the other. Returns how long each waited for its check run, in seconds."""
     repository, taken = running.github.repositories[NAME], list[float]()
@@ -123,7 +117,7 @@ def _say(what: str, words: str) -> None:
 async def bench(source: Path, folder: Path) -> None:
     """All of it, printed as it is found."""
     git_dir = await asyncio.to_thread(_copy, folder / "source", source)
-    heads = [head for head, _ in zip(_heads(source), range(2 * PULLS), strict=False)]
+    heads = [*islice(merged_heads(source, 300), 2 * PULLS)]
     async with fleet(folder / "run") as running:
         running.environment["WINPARITY_DASHBOARD"] = "on"
         running.github.add_repository(NAME, git_dir, 1, public=True)

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -24,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bot.demo.run import subject_from
 from bot.demo.sample import commit, git
-from tests.bench_data import _commit, _git, _package, _write
+from tests.bench_data import _commit, _git, _package, _write, merged_heads
 from tests.bot.line import BASE, LOST, LOST_MORE
 from tests.fleet import Fleet, Usage, fleet, own_cpu, usage
 
@@ -178,15 +179,13 @@ def _synthetic(folder: Path, packages: int) -> tuple[Path, list[str], int]:
 
 def _real(folder: Path, source: Path) -> tuple[Path, list[str], int]:
     """A repository that is there, and its last merged pull requests with Go files."""
-    merges = git(source, "log", "--merges", "--first-parent", "--format=%H", "-n", "200", "HEAD").split()
-    heads = []
-    for merge in merges:
-        names = git(source, "diff", "--name-only", f"{merge}^1...{merge}^2").split("\n")
-        if any(name.endswith(".go") and not name.startswith("vendor/") for name in names):
-            heads.append(git(source, "rev-parse", f"{merge}^2"))
     subject = subject_from(source, "HEAD", "HEAD")(folder)
     names = git(source, "ls-tree", "-r", "--name-only", "HEAD").split("\n")
-    return subject.git_dir, heads[: EACH + 1], sum(n.endswith(".go") and not n.startswith("vendor/") for n in names)
+    return (
+        subject.git_dir,
+        [*islice(merged_heads(source, 200), EACH + 1)],
+        sum(n.endswith(".go") and not n.startswith("vendor/") for n in names),
+    )
 
 
 async def _costs(name: str, git_dir: Path, heads: Sequence[str], folder: Path) -> dict[str, float]:

@@ -1,11 +1,9 @@
 """Real processes that are killed at the worst moment: nothing is lost, nothing is done twice."""
 
 import asyncio
-import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,9 @@ from bot.demo.run import _free_port
 from bot.demo.sample import commit, git
 from bot.inbox import PENDING
 from bot.queue import Jobs
-from tests.bot.conftest import APP_ID, NAME, WEBHOOK_SECRET, Keys
+from tests.bot.conftest import NAME, Keys
 from tests.bot.line import BASE, LOST, REAL, STUB
+from tests.bot.processes import Processes, processes
 
 pytestmark = pytest.mark.slow
 
@@ -28,26 +27,15 @@ STOPS_WITHIN = 30.0
 COMMENTS = "POST /repos/example/berth/issues/1/comments"
 
 
-@dataclass
-class Stage:
+@dataclass(kw_only=True)
+class Stage(Processes):
     """Real processes, and what they need."""
 
     github: StandIn
     repository: RepositoryState
     jobs: Jobs
-    environment: dict[str, str]
-    folder: Path
     port: int
     store: str
-    running: list[asyncio.subprocess.Process] = field(default_factory=list)
-
-    async def start(self, *words: str) -> asyncio.subprocess.Process:
-        with (self.folder / f"{words[0]}.log").open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "bot.cli", *words), env=self.environment, stdout=log, stderr=log
-            )
-        self.running.append(process)
-        return process
 
     async def web(self) -> asyncio.subprocess.Process:
         process = await self.start("serve", "--no-worker")
@@ -111,28 +99,13 @@ async def stage(  # noqa: PLR0917 - pytest gives fixtures by name
     standin: StandIn, repository: RepositoryState, keys: Keys, jobs: Jobs, valkey: str, tmp_path: Path
 ) -> AsyncIterator[Stage]:
     port = _free_port()
-    environment = {
-        "PATH": os.environ["PATH"],
-        "WINPARITY_APP_ID": str(APP_ID),
-        "WINPARITY_PRIVATE_KEY": keys.private,
-        "WINPARITY_WEBHOOK_SECRET": WEBHOOK_SECRET,
-        "WINPARITY_ENV_FILE": str(tmp_path / ".env"),
-        "WINPARITY_DATA_DIR": str(tmp_path / "data"),
-        "WINPARITY_GITHUB_API_URL": standin.url,
-        "WINPARITY_GITHUB_URL": standin.url,
-        "WINPARITY_WRITE_SPACING": "0",
-        "WINPARITY_COMMENT": "always",
-        "WINPARITY_DASHBOARD": "off",  # when all is done is asked of the delivery alone
-        "REDIS_URL": valkey,
-        "HOST": "127.0.0.1",
-        "PORT": str(port),
-    }
-    stage = Stage(standin, repository, jobs, environment, tmp_path, port, valkey)
-    yield stage
-    for process in stage.running:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    async with processes(standin, keys, valkey, tmp_path, port) as made:
+        del made.environment["WINPARITY_LOG"]
+        made.environment |= {
+            "WINPARITY_COMMENT": "always",
+            "WINPARITY_DASHBOARD": "off",  # when all is done is asked of the delivery alone
+        }
+        yield Stage(**vars(made), github=standin, repository=repository, jobs=jobs, port=port, store=valkey)
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:
