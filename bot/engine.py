@@ -8,6 +8,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any
 
 from redis.asyncio import Redis
@@ -81,6 +82,14 @@ if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 1 then
 end
 """
 _BEAT = f"{NOW} redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])"
+
+
+async def pause(over: asyncio.Event, seconds: float) -> bool:
+    """Wait for so many seconds, or until it is over. Returns whether it is."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await over.wait()
+    return over.is_set()
 
 
 class Engine(RedisQueue):

@@ -12,7 +12,6 @@ import msgspec
 if TYPE_CHECKING:
     from analyzer.entries import Entry
 
-Verb = Literal["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]
 
 _PARAMETER = re.compile(r"\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}")
 _VERSION = re.compile(r"/(?:v\d+(?:\.\d+)*|v?\{version[^/]*\})(?=/)")

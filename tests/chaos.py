@@ -26,14 +26,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from redis.exceptions import RedisError
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bot.check import CHECK_NAME
-from bot.demo.run import _free_port
+from bot.demo.run import _free_port, key_pair
 from bot.inbox import PENDING
 from bot.log import set_up
 from bot.queue import BURIED, QUEUE, Jobs
@@ -250,9 +248,7 @@ def survivors(folder: Path) -> list[str]:
 
 
 async def _start(stack: AsyncExitStack, folder: Path, given: argparse.Namespace) -> Run:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    private, public = key_pair()
     ports = [_free_port() for _ in range(WEBS)]
     wanted = (given.seed, given.deliveries, given.repositories, given.seconds, given.fails)
     task = Task(str(folder / "github"), APP_ID, public, SECRET, ports, *wanted)

@@ -16,11 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from bot.demo.github import RepositoryState, StandIn
-from bot.demo.run import _free_port
+from bot.demo.run import _free_port, key_pair
 from bot.demo.sample import git
 from bot.inbox import PENDING
 from bot.queue import Jobs
@@ -178,9 +176,7 @@ class Fleet:
 @asynccontextmanager
 async def fleet(folder: Path, *, concurrency: int = 4, spacing: float = 0.0) -> AsyncIterator[Fleet]:
     """A store and a GitHub. Web servers and workers are to be started; they are stopped at the end."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    private, public = key_pair()
     port = _free_port()
     async with embedded(folder / "store") as url, StandIn(APP_ID, public, SECRET).running() as github:
         environment = {

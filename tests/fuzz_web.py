@@ -21,9 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
+from bot.demo.run import key_pair
 from bot.events import decode
 from bot.inbox import PENDING
 from bot.webhook import HANDLED
@@ -121,8 +119,7 @@ class Watched:
 @contextmanager
 def watched() -> Iterator[Watched]:
     """A web process of its own, with its store."""
-    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    key = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    key, _ = key_pair()
     with tempfile.TemporaryDirectory(prefix="wp-fuzz-") as name, ours(Path(name), key) as served:
         yield Watched(served, Path(name) / "ours.log", key)
 

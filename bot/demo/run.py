@@ -134,9 +134,7 @@ def subject_from(repo: Path, base: str, head: str) -> Callable[[Path], Subject]:
 
 async def _set_up(stack: AsyncExitStack, folder: Path, subject: Subject, console: Console) -> Stage:
     step = _Steps(console)
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    private, public = key_pair()
     secret = secrets.token_hex(16)
     step.done(f"a repository with a pull request: {subject.name}, {subject.base[:7]}…{subject.head[:7]}")
     redis_url = await stack.enter_async_context(embedded(folder / "data"))
@@ -339,6 +337,13 @@ def _show_logs(stage: Stage) -> None:
         lines = log.read_text(errors="replace").splitlines()[-LOG_TAIL:] if log.exists() else []
         stage.console.print(Rule(log.name, align="left"))
         stage.console.print("\n".join(escape(visible(line)) for line in lines), highlight=False)
+
+
+def key_pair() -> tuple[str, str]:
+    """A new app's private and public key, as PEM."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    return private, key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 def _free_port() -> int:

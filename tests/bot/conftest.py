@@ -10,8 +10,6 @@ from typing import Any, Literal, NamedTuple
 
 import aiohttp
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 import bot.checking
 import bot.github
@@ -21,6 +19,7 @@ from analyzer.model import Snapshot
 from bot.config import Secret, Settings
 from bot.dashboard import permissions
 from bot.demo.github import PullState, RepositoryState, StandIn
+from bot.demo.run import key_pair
 from bot.demo.sample import commit, git
 from bot.github import TIMEOUT, GitHub, Installation
 from bot.ids import Repo, Sha
@@ -59,9 +58,7 @@ class Template(NamedTuple):
 
 @pytest.fixture(scope="session")
 def keys() -> Keys:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    return Keys(private, key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode())
+    return Keys(*key_pair())
 
 
 @pytest.fixture(scope="session")
