@@ -117,10 +117,9 @@ def compare(
     base, head = (_symbols(side) for side in tables)
     kinds: dict[str, list[Change]] = {name: [] for name in KINDS}
     moves = _moves(base, head)
-    gone = {old for old, _ in moves.items()}
     came = {new: old for old, new in moves.items()}
     for key in sorted({*base, *head}):
-        if key in gone:
+        if key in moves:
             continue
         before, after = base.get(came.get(key, key)), head.get(key)
         kind = _moved(after) if key in came else _kind(before, after)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import replace
 from rich.console import Console
 
 from analyzer.model import Options, Score
@@ -246,7 +245,6 @@ def chosen(source: Revisions, wanted: Sequence[str]) -> list[About]:
     found: dict[str, About] = {}
     for word in wanted:
         commit = source.resolve(word)
-        about = source.about(commit)
         named = names.get(commit)
-        found.setdefault(commit, replace(about, name=named, kind="release") if named else replace(about, name=word))
+        found.setdefault(commit, source.about(commit, named or word, "release" if named else "push"))
     return [*found.values()]

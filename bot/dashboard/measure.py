@@ -116,12 +116,9 @@ class Measure:
         self._kept.save(rows)
 
     def _point_name(self, rev: str, options: Options) -> str:
-        return _point_name(rev, options) + " and what is shared" * self._common
-
-
-def _point_name(rev: str, options: Options) -> str:
-    sides = (options.target, options.reference)
-    return " ".join([rev, *(f"{side.goos}/{side.goarch}/{side.cgo}/{sorted(side.tags)}" for side in sides)])
+        sides = (options.target, options.reference)
+        told = " ".join([rev, *(f"{side.goos}/{side.goarch}/{side.cgo}/{sorted(side.tags)}" for side in sides)])
+        return told + " and what is shared" * self._common
 
 
 @cache

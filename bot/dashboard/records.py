@@ -370,12 +370,9 @@ class Records:
         stored = await self.redis.get(_key(repo, "past"))
         return None if stored is None else _unpack(stored, Past)
 
-    async def plan(self, repo: Repo, past: Past | None) -> None:
-        """Note what is to be read of a repository's past, and how far that is; None forgets it."""
-        if past is None:
-            await self.redis.delete(_key(repo, "past"))
-        else:
-            await self.redis.set(_key(repo, "past"), _pack(past))
+    async def plan(self, repo: Repo, past: Past) -> None:
+        """Note what is to be read of a repository's past, and how far that is."""
+        await self.redis.set(_key(repo, "past"), _pack(past))
 
     async def know(self, repo: Repo, known: Known) -> None:
         """Note what is known of a repository."""
@@ -430,12 +427,7 @@ class Records:
 
     async def tables(self, repo: Repo, digests: Collection[str]) -> dict[str, Table]:
         """Tables by digest; those that are not there any more are left out."""
-        if not digests:
-            return {}
-        wanted = [*digests]
-        stored: Any = await self.redis.hmget(_key(repo, "tables"), wanted)
-        found = zip(wanted, stored, strict=True)
-        return {digest: _unpack(data, Table) for digest, data in found if data is not None}
+        return await self._several(_key(repo, "tables"), digests, Table)
 
     async def commons(self, repo: Repo, rev: str) -> dict[str, str]:
         """From each directory of a recorded revision to the digest of its `Common`. Empty when it is not recorded."""
@@ -444,12 +436,7 @@ class Records:
 
     async def common(self, repo: Repo, digests: Collection[str]) -> dict[str, Common]:
         """What is kept by these digests; what is not there any more is left out."""
-        if not digests:
-            return {}
-        wanted = [*digests]
-        stored: Any = await self.redis.hmget(_key(repo, "common"), wanted)
-        found = zip(wanted, stored, strict=True)
-        return {digest: _unpack(data, Common) for digest, data in found if data is not None}
+        return await self._several(_key(repo, "common"), digests, Common)
 
     async def report(self, repo: Repo) -> SurveyReport | None:
         """What the newest survey says beside its tables."""
@@ -542,6 +529,14 @@ class Records:
     async def _hash(self, key: str) -> dict[bytes, bytes]:
         found: Any = await self.redis.hgetall(key)
         return dict(found)
+
+    async def _several(self, key: str, fields: Collection[str], kind: type[_Made]) -> dict[str, _Made]:
+        """Of some fields of a hash those that are there."""
+        if not fields:
+            return {}
+        wanted = [*fields]
+        stored: Any = await self.redis.hmget(key, wanted)
+        return {field: _unpack(data, kind) for field, data in zip(wanted, stored, strict=True) if data is not None}
 
     async def _field(self, key: str, field: str) -> bytes | None:
         found: Any = await self.redis.hget(key, field)
