@@ -103,12 +103,17 @@ def _tests_lost(change: "PackageChange", moved: Mapping[str, Runs]) -> Iterator[
             was = moved.get(name.rpartition(".")[2])
             if (state.built or was is not None) and state.runs > (Runs.FULLY if was is None else was):
                 yield TestChange(state.symbol.file, state, first, new=was is None)
-        elif stops(old, state):
+        elif stops(old, state) or _ends_beside(old, state):
             yield TestChange(state.symbol.file, state, first)
         elif state.runs is old.runs is not Runs.NEVER:
             for subtest, skip in state.subtests.items():
                 if subtest not in old.subtests and subtest.encode() in old.symbol.source:
                     yield TestChange(state.symbol.file, state, skip.line, subtest)
+
+
+def _ends_beside(old: TestState, new: TestState) -> bool:
+    """Whether a test that may end on both platforms, as it may have before, now ends on the target in a place of its own."""
+    return old.at_all is Runs.SOMETIMES and new.runs > old.runs and new.alike >= old.alike
 
 
 def _tests_won(change: "PackageChange") -> Iterator[TestChange]:

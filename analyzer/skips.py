@@ -305,6 +305,7 @@ class TestState:
         built: whether a file that builds on the target has it.
         skips: where it ends there early, and not on the reference.
         at_all: how much of it the target runs, be it more than the reference or not.
+        alike: in how many places it may end on both.
     """
 
     symbol: Symbol
@@ -312,6 +313,7 @@ class TestState:
     built: bool
     skips: tuple[Skip, ...]
     at_all: Runs
+    alike: int = 0
 
     @property
     def on_older_versions(self) -> bool:
@@ -371,7 +373,8 @@ def _state(symbol: Symbol, target: Scope, reference: Scope) -> TestState:
         return TestState(symbol, Runs.NEVER, built=False, skips=(), at_all=Runs.NEVER)
     found = skips(symbol, target, reference)
     mine = tuple(skip for skip in found if not skip.both)
-    return TestState(symbol, _runs(mine), built=True, skips=mine, at_all=_runs(found))
+    alike = sum(skip.both and not skip.subtest for skip in found)
+    return TestState(symbol, _runs(mine), built=True, skips=mine, at_all=_runs(found), alike=alike)
 
 
 def _runs(found: Iterable[Skip]) -> Runs:
