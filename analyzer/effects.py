@@ -19,7 +19,6 @@ _BUILDS_ERROR = re.compile(
     re.IGNORECASE,
 )
 _NAMES_ERROR = re.compile(r"^(?:err|Err|E[A-Z]{3,})|(?:Err|Error)$|[Uu]nsupported|[Nn]ot(?:Supported|Implemented)")
-_SPACE = re.compile(r"\s+")
 _COMMENT = re.compile(r"\"(?:\\.|[^\"\\\n])*\"|`[^`]*`|'(?:\\.|[^'\\\n])*'|//[^\n]*|/\*.*?\*/", re.DOTALL)
 _LEAVES = {"return_statement", "continue_statement", "break_statement", "goto_statement"}
 
@@ -230,7 +229,7 @@ def refuses_all(statements: Sequence[Node]) -> bool:
 
 def one_line(source: str) -> str:
     """A text without comments, and with every run of white space as one space."""
-    return _SPACE.sub(" ", _COMMENT.sub(_no_comment, source)).strip()
+    return " ".join(_COMMENT.sub(_no_comment, source).split())
 
 
 @lru_cache(maxsize=4096)

@@ -1,6 +1,5 @@
 """What one Go file declares, read from its syntax tree. Facts depend on the bytes alone, so they are cached by blob."""
 
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
@@ -18,7 +17,6 @@ from analyzer.outline import Depth, Outline, header, outline
 KEPT_TREES = 1024
 MAX_KEPT_BYTES = 16 * 1024
 
-_SPACE = re.compile(r"\s+")
 _TEST_LIBRARIES = {
     "testing",
     "gotest.tools/v3/assert",
@@ -311,4 +309,4 @@ def _types(parameters: Node | None) -> str:
 
 
 def _one_line(source: str) -> str:
-    return _SPACE.sub(" ", source).strip()
+    return " ".join(source.split())

@@ -62,7 +62,7 @@ def scan(
     from analyzer import scan as scan_snapshot
     from bot.cores import on_two_cores
     from bot.markdown import visible
-    from bot.output import parity_json
+    from bot.output import json_line, parity_json
     from bot.source import LocalRepository
 
     source = LocalRepository(repo)
@@ -70,7 +70,7 @@ def scan(
     options = replace(settings(source, commit).options(today(), reader(on_two_cores)), share=on_two_cores)
     parity = scan_snapshot(source.snapshot(commit), options, portables=form is ScanFormat.TERMINAL)
     if form is ScanFormat.JSON:
-        typer.echo(json.dumps(parity_json(parity)))
+        typer.echo(json_line(parity_json(parity)))
         for entry in parity.unreadable:
             complain(visible(f"could not read {entry.path}: {entry.reason}"))
         for finding in parity.accepting:
@@ -99,6 +99,7 @@ def features(
 
     from bot.feature_page import features_json, show_features
     from bot.feature_words import rows, standings
+    from bot.output import json_line
     from bot.source import LocalRepository
 
     source = LocalRepository(repo)
@@ -106,7 +107,7 @@ def features(
     options = settings(source, commit).options(today(), reader())
     found = rows(standings(source.snapshot(commit), options).all(), [one.value for one in state or []])
     if form is ScanFormat.JSON:
-        typer.echo(json.dumps(features_json(found, commit)))
+        typer.echo(json_line(features_json(found, commit)))
     else:
         show_features(found, Console(emoji=False))
 
@@ -125,6 +126,7 @@ def files(
     """
     from analyzer.listing import list_files
     from analyzer.platforms import KNOWN_GOOS
+    from bot.output import json_line
     from bot.source import LocalRepository
 
     systems = [name.strip() for name in goos.split(",") if name.strip()]
@@ -133,7 +135,7 @@ def files(
         fail(f"unknown GOOS {', '.join(unknown) or goos!r}; Go knows {', '.join(sorted(KNOWN_GOOS))}")
     source = LocalRepository(repo)
     for line in list_files(source.snapshot(source.resolve(rev)), systems, reader()):
-        typer.echo(json.dumps({"dir": line.dir, "files": line.files, "symbols": line.symbols}))
+        typer.echo(json_line({"dir": line.dir, "files": line.files, "symbols": line.symbols}))
 
 
 @app.command()

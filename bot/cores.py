@@ -74,16 +74,13 @@ def _deliver(
     """The child's whole life. It never returns to what the process was doing, and leaves its buffers alone."""
     try:
         os.close(answers)  # or it would wait for itself to read, were its parent gone
+        done = {}
+        for number in _numbers(queue):
+            # Encoded at once: meanwhile the parent takes more of the list, rather than wait for all of it at the end.
+            # Names may hold bytes that are no text, and nothing keeps expressions shallow.
+            with suppress(RecursionError, UnicodeEncodeError):
+                done[number] = msgspec.Raw(msgspec.msgpack.encode([work(item) for item in parts[number]]))
         with os.fdopen(answer, "wb") as pipe:
-            pipe.write(_encoded(_take(work, parts, queue)))
+            pipe.write(msgspec.msgpack.encode(done))
     finally:
         os._exit(0)
-
-
-def _encoded(done: dict[int, list[_R]]) -> bytes:
-    """All parts that can be encoded: names may hold bytes that are no text, and nothing keeps expressions shallow."""
-    parts = {}
-    for number, results in done.items():
-        with suppress(RecursionError, UnicodeEncodeError):
-            parts[number] = msgspec.Raw(msgspec.msgpack.encode(results))
-    return msgspec.msgpack.encode(parts)

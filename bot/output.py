@@ -1,6 +1,9 @@
 """Analysis to the JSON that other programs rely on."""
 
+import json
 from typing import Any
+
+import msgspec
 
 from analyzer.model import Analysis, Finding, Parity, Place, Score, Unreadable
 
@@ -48,6 +51,14 @@ def parity_json(parity: Parity) -> dict[str, Any]:
             for package in parity.packages
         ],
     }
+
+
+def json_line(told: Any) -> bytes:
+    """What is told as JSON on one line. Of a large repository it is megabytes, which the standard library takes long for."""
+    try:
+        return msgspec.json.encode(told, enc_hook=str)
+    except UnicodeEncodeError:  # a name of bytes that are no text
+        return json.dumps(told).encode()
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
