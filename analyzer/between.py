@@ -15,7 +15,7 @@ from analyzer.common import Common, KeptGuard
 from analyzer.guards import Effect
 from analyzer.pairs import is_the_same, unmatched
 from analyzer.parity import is_about_linux
-from analyzer.runs import named_alike, starts, stops
+from analyzer.runs import idle_suites, named_alike, starts, stops
 from analyzer.skips import Runs
 
 MAX_COMPARED_TESTS = 50_000
@@ -84,6 +84,10 @@ def changed_tests(base: Mapping[str, Common], head: Mapping[str, Common]) -> Ite
     before, after = _tests(base, unseen), _tests(head, unseen)
     gone, come = sorted(before.keys() - after.keys()), sorted(after.keys() - before.keys())
     moved = _moved(gone, come)
+    packages = defaultdict[str, dict[str, _Test]](dict)
+    for (where, name), test in before.items():
+        packages[where][name] = test
+    idle = defaultdict[str, set[str]](set, {where: idle_suites(tests) for where, tests in packages.items()})
     renames = _Renames(before, sorted({*gone} - {*moved.values()}), _homes(base, head, moved))
     for ref, test in sorted(after.items()):
         where, name = ref
@@ -93,7 +97,8 @@ def changed_tests(base: Mapping[str, Common], head: Mapping[str, Common]) -> Ite
         old = before.get(was)
         kind: Literal["stopped", "started", "never", ""] = ""
         if old is None:
-            if test.on_target and test.runs is not Runs.FULLY and not renames.knows(ref, test):
+            kept = test.on_target and test.runs is not Runs.FULLY and name.rpartition(".")[0] not in idle[where]
+            if kept and not renames.knows(ref, test):
                 kind = "never"
         elif stops(old, test):
             kind = "stopped"

@@ -96,7 +96,7 @@ class View:
     @cached_property
     def tests(self) -> dict[str, TestState]:
         """What the target runs of the package's tests, by name."""
-        return states(self.package.tests, *self._scopes(tests=True))
+        return states(self.package, *self._scopes(tests=True))
 
     def _scopes(self, *, tests: bool) -> tuple[Scope, Scope]:
         package, options = self.package, self._options

@@ -40,6 +40,12 @@ def starts(old: Running, new: Running) -> bool:
     return new.runs < old.runs
 
 
+def idle_suites(tests: Mapping[str, Running]) -> set[str]:
+    """The types of suites of which the target runs nothing: nobody expects it to run what is new in them."""
+    suites = [(name.rpartition(".")[0], test.runs is Runs.NEVER) for name, test in tests.items()]
+    return {suite for suite, _ in suites} - {suite for suite, never in suites if not never} - {""}
+
+
 @dataclass(frozen=True, slots=True)
 class TestChange:
     """A test, or a whole file of tests, that the target newly runs or no longer runs.
@@ -87,6 +93,7 @@ def pair_tests(changes: Sequence["PackageChange"]) -> TestChanges:
 
 def _tests_lost(change: "PackageChange", moved: Mapping[str, Runs]) -> Iterator[TestChange]:
     base, head = change.base.tests, change.head.tests
+    idle = idle_suites(base)
     covered = set[str]()
     for file in change.files:
         if file.left_alone and file.head is not None and file.head.is_test:
@@ -101,6 +108,8 @@ def _tests_lost(change: "PackageChange", moved: Mapping[str, Runs]) -> Iterator[
         first = next((skip.line for skip in state.skips if not skip.subtest), state.symbol.declaration.line)
         if old is None:
             was = moved.get(name.rpartition(".")[2])
+            if was is None and name.rpartition(".")[0] in idle:
+                continue
             if (state.built or was is not None) and state.runs > (Runs.FULLY if was is None else was):
                 yield TestChange(state.symbol.file, state, first, new=was is None)
         elif stops(old, state) or _ends_beside(old, state):

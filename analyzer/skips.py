@@ -12,7 +12,7 @@ from analyzer.branches import reached
 from analyzer.conditions import Scope, Truth
 from analyzer.effects import CASES, work
 from analyzer.platforms import KNOWN_GOOS
-from analyzer.symbols import Symbol
+from analyzer.symbols import Package, Symbol
 from analyzer.syntax import text
 
 _TEST = re.compile(r"^(?:Test|Benchmark|Fuzz|Example)(?:[^a-z]|$)")
@@ -31,7 +31,8 @@ MAX_DEPTH = 4
 SKIP_WORDS = (b"kip", b"equire")
 _WORD = re.compile(rb"[\w\x80-\xff]+")
 # What runs the tests of a suite, and the suite's type.
-_RUNS_SUITE = re.compile(r"\b[sS]uite(?:\.Run)?\((?:\w+, )*(?:&|new\()(\w+)")
+_RUNS_SUITE = re.compile(r"\b[sS]uite(?:\.Run)?\((?:\w+, )*(?:(?:&|new\()(\w+)|(\w+)\()")
+_MAKES = re.compile(r"\(\*?(\w+)\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,45 +328,54 @@ class TestState:
         return {skip.subtest: skip for skip in self.skips if skip.subtest}
 
 
-def states(tests: Iterable[Symbol], target: Scope, reference: Scope) -> dict[str, TestState]:
+def states(package: Package, target: Scope, reference: Scope) -> dict[str, TestState]:
     """What the target runs of a package's tests, by name. Of several declarations the best one counts."""
-    tests = list(tests)
     found: dict[str, TestState] = {}
-    sources = {symbol.file.path: symbol.file.source.content for symbol in tests}
+    sources = {symbol.file.path: symbol.file.source.content for symbol in package.tests}
 
     def listed(name: str) -> bool:
         pattern = re.compile(rb"^(?!\s*//).*\b" + name.encode() + rb"\b(?!\s*\()", re.MULTILINE)
         return any(name.encode() in source and pattern.search(source) for source in sources.values())
 
-    idle = _idle_suites(tests, target, reference)
-    for symbol in tests:
+    idle = _idle_suites(package, target, reference)
+    for symbol in package.tests:
         if not is_test(symbol, listed):
             continue
         state = _state(symbol, target, reference)
         if symbol.name.rpartition(".")[0] in idle:
-            state = replace(state, runs=Runs.NEVER, at_all=Runs.NEVER)
+            skip = Skip("", symbol.declaration.line, always=True)
+            state = replace(state, runs=Runs.NEVER, at_all=Runs.NEVER, skips=(*state.skips, skip))
         known = found.get(symbol.name)
         if known is None or (state.runs, not state.built) < (known.runs, not known.built):
             found[symbol.name] = state
     return found
 
 
-def _idle_suites(tests: Iterable[Symbol], target: Scope, reference: Scope) -> set[str]:
+def _idle_suites(package: Package, target: Scope, reference: Scope) -> set[str]:
     """The types of suites that are only run where the target never comes, and the reference does."""
+    inits = (Symbol(init, file) for file in package.files.values() if file.is_test for init in file.facts.inits)
     mine, theirs = set[str](), set[str]()
-    for symbol in tests:
-        if symbol.file.on_target and symbol.declaration.is_function and _RUNS_SUITE.search(symbol.source.decode()):
-            mine |= _suites_run(symbol, target)
-            theirs |= _suites_run(symbol, reference)
-    return theirs - mine
+    for symbol in (*package.tests, *inits):
+        if symbol.declaration.is_function and _RUNS_SUITE.search(symbol.source.decode(errors="replace")):
+            mine |= _suites_run(symbol, target) if symbol.file.on_target else set()
+            theirs |= _suites_run(symbol, reference) if symbol.file.on_reference else set()
+    return theirs - mine - {""}
 
 
 def _suites_run(symbol: Symbol, scope: Scope) -> set[str]:
     statements = syntax.body_statements(symbol.source)
     try:
-        return {suite for node in reached(statements, scope) for suite in _RUNS_SUITE.findall(text(node))}
+        found = {match.groups() for node in reached(statements, scope) for match in _RUNS_SUITE.finditer(text(node))}
     except RecursionError:
         return set()
+    return {suite or _made(maker, scope) for suite, maker in found}
+
+
+def _made(maker: str, scope: Scope) -> str:
+    """The type of what a function of the package makes; "" where it is no such function."""
+    symbol = scope.names.get(maker)
+    match = _MAKES.search(symbol.declaration.signature) if symbol is not None else None
+    return match[1] if match else ""
 
 
 def _state(symbol: Symbol, target: Scope, reference: Scope) -> TestState:
