@@ -11,7 +11,7 @@ from analyzer.refusing import import_of
 from analyzer.symbols import GoFile
 from analyzer.uses import parsed, selected
 
-_REQUIRED = re.compile(r"^(?:\s*|require\s+)([\w.~/-]+\.[\w.~/-]+)\s+(v[\w.+-]+)\s*(?://(?!\s*indirect).*)?$")
+_REQUIRED = re.compile(r"^(?:\s*|require\s+)(?=[\w~/-]+\.)([\w.~/-]++)\s+(v[\w.+-]+)\s*(?://(?!\s*indirect).*)?$")
 _PATH = re.compile(r"^[\w-]+(?:\.[\w-]+)+/[\w./~-]+$")
 _REPLACED = re.compile(r"^(?:\s*|replace\s+)([\w.~/-]+)(?:\s+v\S+)?\s+=>\s+(\S+(?:\s+v\S+)?)")
 

@@ -26,7 +26,7 @@ _MEANS_UNIX = re.compile(
 
 # Directives are none.
 _COMMENT = re.compile(rb"(?m)^[ \t]*// .*$|(?s:/\*.*?\*/)|^//go:build .*$")
-_MEMBER = re.compile(rb"\.\s*([A-Za-z_]\w*)|([A-Za-z_]\w*)\s*:")
+_MEMBER = re.compile(rb"\.\s*([A-Za-z_]\w*)|(?<!\w)([A-Za-z_]\w*+)\s*:")
 
 
 def portable(packages: Mapping[str, Package], options: Options, witnesses: Iterable[GoFile] = ()) -> list[Portable]:

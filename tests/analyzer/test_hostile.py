@@ -6,6 +6,7 @@ How time grows is looked at by `make bench`: a test asserts no timing.
 import pytest
 
 from analyzer import analyze, reading, scan
+from analyzer.dependency import moved
 from analyzer.listing import list_files
 from analyzer.model import Snapshot, SourceFile
 from analyzer.syntax import UNREAD
@@ -43,6 +44,15 @@ def test_hostile_names_are_names(name: str) -> None:
 def test_many_functions_all_come_back() -> None:
     found = scan(_snapshot("a", x=SOURCES["functions"](50_000)))
     assert len(found.packages[0].symbols) == 50_000
+
+
+def test_long_words_are_read_once() -> None:
+    """A pattern that begins anew at every letter takes hours for each of these."""
+    assert moved("a." * 500_000, "require " + "a." * 500_000) == ()
+    word = b"a" * 1_000_000
+    scan(_snapshot("a", x_linux=P + b"type T struct{ b int }\n\nvar X = T{b: " + word + b"}\n"), portables=True)
+    refusal = b'func F() error { return errors.New("' + b"cannot " * 150_000 + b'") }\n'
+    scan(_snapshot("a", x_linux=REAL, x_windows=P + b'import "errors"\n' + refusal))
 
 
 def test_what_is_not_go_is_read_up_to_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:
