@@ -227,6 +227,14 @@ def refuses_all(statements: Sequence[Node]) -> bool:
     return bool(statements) and _is_refusal(statements[0]) and not passes_on(statements[0])
 
 
+def only_fails(source: bytes) -> bool:
+    """Whether a function does nothing but hand back an error that it makes, whatever that says."""
+    statements = syntax.body_statements(source)
+    values = returned(statements[0]) if len(statements) == 1 and refuses_all(statements) else []
+    inner = [values[-1].child_by_field_name("arguments") or values[-1]] if values else []
+    return bool(values) and not any(calls(node) for node in (*values[:-1], *inner))
+
+
 def one_line(source: str) -> str:
     """A text without comments, and with every run of white space as one space."""
     return " ".join(_COMMENT.sub(_no_comment, source).split())

@@ -8,7 +8,8 @@ SAYS_UNSUPPORTED = re.compile(
     r"|\b(?:on|for|under)\s+(?:linux|unix)\s+only\b|\bonly\s+(?:on|for|under)\s+(?:linux|unix)\b"
     r"|\bonly\s+(?:be\s+)?\w+\s+(?:on|under)\s+(?:linux|unix)\b"
     r"|\b(?:not|never)\s+(?:\w+\s+)?(?:on|for|under)\s+(?:windows|this\s+(?:platform|os|system))"
-    r"|\b(?:cannot|can't|can\s+not)\b.*\b(?:on|under)\s+(?:windows|this\s+(?:platform|os|system))"
+    r"|\b(?:cannot|can't|can\s+not)\b.{0,120}\b(?:on|under)\s+(?:windows|this\s+(?:platform|os|system))"
+    r"|\bwindows\b[^.;\n]{0,80}\bonly\s+(?:supports?|allows?|accepts?)\b|\bonly\s+(?:supports?|allows?|accepts?)\b[^.;\n]{0,80}\bon\s+windows\b"
     r"|\bnot\s+yet\b",
     re.IGNORECASE,
 )

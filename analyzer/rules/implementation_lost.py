@@ -20,8 +20,8 @@ What to do
 Not reported
     Functions that Linux loses too; functions that moved to another package or were renamed; unexported functions and
     stubs that nothing on Windows needs any more; functions that Windows could only have come to behind a refusal, or that
-    always came to one; one that gave a fixed text or number, which is an empty one on Windows now; a fallback file that is
-    narrowed because Windows got its own file.
+    always came to one, or to any other error; one that gave a fixed text or number, which is an empty one on Windows now; a
+    fallback file that is narrowed because Windows got its own file.
     Shared code that changes nothing but what only a Linux container has is a note.
     What nobody on Windows can miss is a warning that stays in the check run: an exported stub that goes; what only Windows
     has, and says in its body why nothing is left to do; a helper of tests; what only Linux's own code asked for; shared code
@@ -35,7 +35,7 @@ from dataclasses import replace
 
 from analyzer import syntax
 from analyzer.diff import Diff, FileChange, PackageChange
-from analyzer.effects import one_line, returned
+from analyzer.effects import one_line, only_fails, returned
 from analyzer.linux_data import deals_with_linux_data
 from analyzer.model import Finding, Level, Stub
 from analyzer.parity import comments, does_linux_work, explains_itself, linux_concept
@@ -174,7 +174,7 @@ def _of_symbol(symbol: Symbol, change: PackageChange, diff: Diff) -> Finding | N
         if before.stub is None and after.stub is not None and head.twin_works(name):
             if after.stub in {Stub.ERROR, Stub.PANIC} and refuses_in_the_end(symbol, base):
                 return None
-            if after.stub is Stub.ZERO and _gives_one_text(symbol):
+            if only_fails(symbol.source) or (after.stub is Stub.ZERO and _gives_one_text(symbol)):
                 return None
             return Finding(
                 ID,
@@ -223,7 +223,12 @@ def _of_windows_alone(symbol: Symbol, new: Symbol | None, change: PackageChange)
     before, after = change.base.body(name), change.head.body(name)
     if new is None or before is None or before.stub is not None or after is None or after.stub is None:
         return None
-    if _text(symbol) == _text(new) or symbol.file.helps_tests or _is_no_more_used(new, change):
+    if (
+        only_fails(symbol.source)
+        or _text(symbol) == _text(new)
+        or symbol.file.helps_tests
+        or _is_no_more_used(new, change)
+    ):
         return None
     if after.stub in {Stub.ERROR, Stub.PANIC} and refuses_in_the_end(symbol, change.base):
         return None

@@ -17,15 +17,15 @@ What to do
     what a configuration has for Linux alone, and a predicate that a new branch asks, which is told itself.
 
 Not reported
-    A stub that was renamed, moved (also with its Linux twin to another type) or re-signed; a stub whose Linux twin does nothing either; functions that build an
-    error; a real value (true, a path, a name).
+    A stub that was renamed, moved (also with its Linux twin to another type), re-signed or taken out of another stub; a
+    stub whose Linux twin does nothing either; functions that build an error; a real value (true, a path, a name).
 """
 
 from collections.abc import Iterator
 
 from analyzer.body import Body
 from analyzer.diff import NAME_SIMILARITY, Diff, PackageChange, alike, likeness
-from analyzer.effects import ZERO
+from analyzer.effects import ZERO, one_line
 from analyzer.model import Finding, Level
 from analyzer.pairs import CALLED
 from analyzer.rules.wording import does, place_of
@@ -61,7 +61,27 @@ def _was_a_stub(name: str, change: PackageChange, diff: Diff) -> bool:
         or _left_its_name(name, change)
         or _was_a_value(name, change)
         or _moved_with_its_twin(name, change, diff)
+        or _taken_out_of_a_stub(name, change)
     )
+
+
+def _taken_out_of_a_stub(name: str, change: PackageChange) -> bool:
+    """Whether a function that is a stub hands on to the new one on both platforms: it was one, or its loss is told."""
+    base, head = change.base, change.head
+    sides = head.package.target, head.package.reference
+    return any(
+        not base.shared(old)
+        and base.twin_works(old)
+        and all(old in side and name in _calls(side[old]) for side in sides)
+        and (after := head.body(old)) is not None
+        and after.stub is not None
+        for old, symbol in base.package.target.items()
+        if symbol.declaration.is_function
+    )
+
+
+def _calls(symbol: Symbol) -> list[str]:
+    return CALLED.findall(one_line(symbol.source.decode(errors="replace")))
 
 
 def _moved_with_its_twin(name: str, change: PackageChange, diff: Diff) -> bool:

@@ -14,13 +14,14 @@ What to do
     Nothing.
 
 Not reported
-    A stub that changed its kind; a stub that was removed; a stub that lives on for another type; shared code
+    A stub that changed its kind, or now always gives another error; a stub that was removed; a stub that lives on for another type; shared code
     with nothing in it but what its callers did before. Helpers of tests, and functions that are named after Linux, are a note.
 """
 
 from collections.abc import Iterator
 
 from analyzer.diff import NAME_SIMILARITY, Diff, PackageChange, alike, likeness
+from analyzer.effects import only_fails
 from analyzer.guards import work_of
 from analyzer.model import Finding, Level, Stub
 from analyzer.pairs import CALLED, same_work
@@ -49,7 +50,7 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
         if not (refuses or change.base.twin_works(old) or change.head.twin_works(name)):
             continue
         after = change.head.body(name)
-        if after is None or after.stub is not None:
+        if after is None or after.stub is not None or (not change.head.shared(name) and only_fails(symbol.source)):
             continue
         if change.head.shared(name) and not refuses and not _does_more(symbol, change):
             continue  # behind a refusal no caller did anything
