@@ -84,8 +84,7 @@ def pair_tests(changes: Sequence["PackageChange"]) -> TestChanges:
     for change in changes:
         for name, state in change.base.tests.items():
             if name not in change.head.tests:
-                bare = name.rpartition(".")[2]
-                before[bare] = min(state.at_all, before.get(bare, Runs.NEVER))
+                before[_bare(name)] = min(state.at_all, before.get(_bare(name), Runs.NEVER))
     skipped = {change.dir: list(_tests_lost(change, before)) for change in changes}
     enabled = {change.dir: list(_tests_won(change)) for change in changes}
     return TestChanges(skipped, enabled)
@@ -107,7 +106,7 @@ def _tests_lost(change: "PackageChange", moved: Mapping[str, Runs]) -> Iterator[
         old = base.get(name) or _renamed_test(name, change)
         first = next((skip.line for skip in state.skips if not skip.subtest), state.symbol.declaration.line)
         if old is None:
-            was = moved.get(name.rpartition(".")[2])
+            was = moved.get(_bare(name))
             if was is None and name.rpartition(".")[0] in idle:
                 continue
             if (state.built or was is not None) and state.runs > (Runs.FULLY if was is None else was):
@@ -160,17 +159,26 @@ def _only_here(here: Mapping[str, TestState], there: Mapping[str, TestState], pa
 
 
 def _renamed_test(name: str, change: "PackageChange") -> TestState | None:
-    """What a test that is new at head was at base under another name."""
-    new = code_lines(change.head.tests[name].symbol.source)
-    gone = ((n, s) for n, s in change.base.tests.items() if n not in change.head.tests)
+    """What a test that is new at head was at base under another name, or in another suite."""
+    base, head = change.base.tests, change.head.tests
+    new = code_lines(head[name].symbol.source)
+    mine, names = _bare(name), {_bare(other) for other in head}
+    gone = [(_bare(other), state) for other, state in base.items() if other not in head]
+    # What keeps its name in another suite is nobody else.
+    candidates = [(n, s) for n, s in gone if n == mine] or [(n, s) for n, s in gone if n not in names]
     return next(
-        (s for n, s in gone if _same_source(code_lines(s.symbol.source), new, alike=named_alike(n, name))), None
+        (s for n, s in candidates if _same_source(code_lines(s.symbol.source), new, alike=named_alike(n, mine))), None
     )
+
+
+def _bare(name: str) -> str:
+    """The name of a test without that of its suite."""
+    return name.rpartition(".")[2]
 
 
 def named_alike(old: str, new: str) -> bool:
     """Whether two tests are called so much alike that one may be the other renamed."""
-    names = [name.rpartition(".")[2].removeprefix("Test") for name in (old, new)]
+    names = [_bare(name).removeprefix("Test") for name in (old, new)]
     matcher = SequenceMatcher(None, names[0], names[1], autojunk=False)
     # The first two are never less than the third, and cost little.
     return all(
