@@ -27,8 +27,9 @@ def asks(analysis: Analysis) -> bool:
 def affected(analysis: Analysis, head: Impact, base: Callable[[], Impact]) -> Analysis:
     """An analysis whose findings tell what users ask for comes to them.
 
-    A stub that nothing on the target calls is a note: it could go. What users come to is told first; it is no gap for that:
-    of the labelled stubs of the engine that are none in our eyes, one that a route reaches was one, and ten were not.
+    A stub that nothing on the target calls is no gap, and says that it could go: every one that was labelled by people who
+    did not see our answer was one that they wanted to be told of. What users come to is told first; it is no gap for that: of
+    the labelled stubs of the engine that are none in our eyes, one that a route reaches was one, and ten were not.
 
     Args:
         analysis: what was found.
@@ -54,7 +55,7 @@ def _followed(finding: Finding, analysis: Analysis, head: Impact, base: Callable
         found = [ref for path, symbol in where for ref in impact.declared(path, symbol)]
     elif finding.stub is not None and found and all(head.is_dead(*ref) for ref in found):
         words = f" Nothing that {platform_name(analysis.options.target)} builds calls it, so it could go."
-        return replace(finding, level=Level.NOTE, gap=False, message=finding.message + words)
+        return replace(finding, level=Level.WARNING, gap=False, message=finding.message + words)
     nearest: dict[Entry, Chain] = {}
     for chain in sorted((chain for ref in found for chain in impact.entries(*ref)), key=_nearness):
         # A function of a library that is itself what the finding is about tells nobody anything.

@@ -14,7 +14,7 @@ from analyzer.world import Beyond, World
 
 # Mechanisms that exist on Linux only. A stub for one of them is by design: no user on Windows can miss it.
 _LINUX_CONCEPTS = frozenset(
-    "apparmor selinux seccomp cgroup cgroups cgroupfs cgroupns cgroupdriver sysfs uid gid uids gids uidgid idmap idmaps idmapping mapping "
+    "apparmor selinux seccomp cgroup cgroups cgroupfs cgroupns cgroupdriver cpuset cpusets sysfs uid gid uids gids uidgid idmap idmaps idmapping mapping "
     "mappings remap remapped remappings rootless userns usernamespace namespace namespaces netns propagation shm "
     "mqueue ipc pidns ipcns utsns mntns oom sysctl sysctls rlimit rlimits ulimit ulimits iptables ip6tables nftables firewall firewalld "
     "netlink capabilities caps proc procfs ptrace overlay overlayfs overlay2 btrfs zfs devmapper devicemapper aufs "

@@ -81,8 +81,8 @@ def _only_linux_asks(base: GoFile, change: PackageChange, diff: Diff) -> bool:
 def missing(base: GoFile, change: PackageChange, diff: Diff) -> bool:
     """Whether something that the file gave Windows, and that head still has somewhere, is not there any more."""
     if base.is_test:
-        tests = [s for s in change.base.tests.values() if s.symbol.file.path == base.path]
-        if tests:  # test-skipped says which of them ran
+        # In whichever package it stood: test-skipped says which of its tests ran.
+        if any(s.symbol.file.path == base.path for other in diff.packages for s in other.base.tests.values()):
             return False
         kept = {
             d.name

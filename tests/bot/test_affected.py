@@ -1,4 +1,4 @@
-"""Findings name what users ask for that comes to them, and a stub that nothing calls is a note."""
+"""Findings name what users ask for that comes to them, and a stub that nothing calls is no gap."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -150,12 +150,11 @@ def test_all_that_is_gone_is_followed_in_one_reading(watched: _Watched) -> None:
     assert watched.read == [analysis.head, analysis.base]
 
 
-def test_a_new_stub_that_nothing_calls_is_a_note(watched: _Watched) -> None:
+def test_a_new_stub_that_nothing_calls_is_no_gap(watched: _Watched) -> None:
     analysis = _analysed(watched, FILES, DEAD)
     [finding] = analysis.findings
-    assert (finding.rule, finding.level, finding.gap) == ("stub-added", Level.NOTE, False)
+    assert (finding.rule, finding.level, finding.gap) == ("stub-added", Level.WARNING, False)
     assert finding.message.endswith("Nothing that Windows builds calls it, so it could go.")
-    assert analysis.verdict == "unchanged"
     [finding] = _analysed(watched, FILES, CALLED).findings
     assert (finding.rule, finding.level, finding.impact[0]) == ("stub-added", Level.WARNING, "docker pause")
 
