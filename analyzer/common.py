@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from analyzer.conditions import is_own_predicate
 from analyzer.guards import Effect, Guard, guards
 from analyzer.parity import View
 from analyzer.skips import Runs
@@ -170,14 +171,19 @@ def _telling(view: View) -> frozenset[bytes]:
     names = {
         name: symbol
         for name, symbol in package.target.items()
-        if symbol.declaration.kind in {"func", "const", "var"} and name in package.reference
+        if name in package.reference
+        and (symbol.declaration.kind in {"func", "const", "var"} or is_own_predicate(symbol))
     }
-    found = words | {name.encode() for name in names if not view.shared(name)}
-    left = {name.encode(): symbol.source for name, symbol in names.items() if view.shared(name)}
+    found = words | {_bare(name) for name in names if not view.shared(name)}
+    left = {_bare(name): symbol.source for name, symbol in names.items() if view.shared(name)}
     while new := {name for name, source in left.items() if any(word in source for word in found)}:
         found |= new
         left = {name: source for name, source in left.items() if name not in new}
     return frozenset(found)
+
+
+def _bare(name: str) -> bytes:
+    return name.rpartition(".")[2].encode()
 
 
 def _words(view: View) -> Iterator[str]:

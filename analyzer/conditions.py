@@ -1,8 +1,10 @@
 """What a condition is worth on a platform: no, maybe or yes. Knows runtime.GOOS and whatever is derived from it."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
+from functools import cached_property
 
 from tree_sitter import Node
 
@@ -62,6 +64,13 @@ class Scope:
         self._own = own
         self._known: dict[str, Truth | str | None] = {}
         self._saying: dict[tuple[bytes, ...], frozenset[bytes]] = {}
+
+    @cached_property
+    def _methods(self) -> Mapping[str, str]:
+        """The package's own predicates that only one of its types has, by their bare names."""
+        methods = [(name.rpartition(".")[2], name) for name, symbol in self.names.items() if is_own_predicate(symbol)]
+        count = Counter(bare for bare, _ in methods)
+        return {bare: name for bare, name in methods if count[bare] == 1}
 
     def saying(self, words: tuple[bytes, ...]) -> frozenset[bytes]:
         """The names of the functions in whose text one of some words occurs."""
@@ -201,11 +210,12 @@ class Scope:
         if function is None:
             return Truth.MAYBE
         given = arguments.named_children if arguments else []
-        if function.type == "identifier" and text(function) in self.names:
-            worth = self._package_level(text(function), depth)
+        name = text(function)
+        own = name if function.type == "identifier" else self._methods.get(_last_name(function), "")
+        if own in self.names and (own == name or not given):
+            worth = self._package_level(own, depth)
             if isinstance(worth, Truth):
                 return worth
-        name = text(function)
         if name in {"strings.EqualFold", "strings.Contains", "strings.HasPrefix"} and len(given) == 2:
             return self._equal(given[0], given[1], local, depth)
         return self.named(_last_name(function), whole=name) if not given else Truth.MAYBE
@@ -278,6 +288,12 @@ class Scope:
             sure_not = not here and words[0] in {"is", "runtime", "running", "has"}
             return Truth.NO if sure_not else Truth.MAYBE
         return Truth.YES if here else Truth.NO
+
+
+def is_own_predicate(symbol: Symbol) -> bool:
+    """Whether a declaration is a method that only its package can call, and that answers a question."""
+    method = symbol.declaration.kind == "method" and not symbol.name.rpartition(".")[2][:1].isupper()
+    return method and symbol.declaration.signature == "() (bool)"
 
 
 def note(statement: Node, local: dict[str, Node]) -> None:

@@ -22,6 +22,9 @@ _NAMES_ERROR = re.compile(r"^(?:err|Err|E[A-Z]{3,})|(?:Err|Error)$|[Uu]nsupporte
 _COMMENT = re.compile(r"\"(?:\\.|[^\"\\\n])*\"|`[^`]*`|'(?:\\.|[^'\\\n])*'|//[^\n]*|/\*.*?\*/", re.DOTALL)
 _LEAVES = {"return_statement", "continue_statement", "break_statement", "goto_statement"}
 
+LONG_TEXT = re.compile(r'"(?:[^"\\\n]|\\.){14,}"')
+"""A text that says something of its own."""
+
 ZERO = frozenset({"nil", "false", "0", '""', "``", "-1"})
 """The texts of values that are nothing."""
 

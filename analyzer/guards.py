@@ -33,6 +33,7 @@ from analyzer.syntax import text
 
 # What a local error is called.
 _ERROR = re.compile(r"^err|Err(?:or)?$")
+_EMPTY = frozenset({'""', "``", "0"})
 # What a guard is made of.
 _ASKS = (b"if ", b"switch", b"&&")
 # What a refusal must have somewhere; most functions have not.
@@ -351,8 +352,17 @@ def _effect(here: Sequence[Node], there: Sequence[Node], *, sure: bool, explicit
         # A value that never changes, where the reference looks at its input.
         fixed = len(here) == 1 and not any(calls(v) for v in returned(last)) and any(decides(n) for n in there)
         return Effect.FIXED if fixed and sure else None
+    if len(there) == 1 and _gives_a_fixed_text(last, there[0]):
+        return None
     answers = any(n.type == "return_statement" and gives(n) for n in there)
     return Effect.OFF if (works or answers) and (sure or works) else None
+
+
+def _gives_a_fixed_text(mine: Node, theirs: Node) -> bool:
+    """Whether one return gives an empty text or a zero number, the other a fixed one: each is a value of its platform."""
+    values = returned(mine)
+    empty = bool(values) and all(text(v) in _EMPTY for v in values)
+    return empty and theirs.type == "return_statement" and not calls(theirs)
 
 
 def _hands_on_error(node: Node) -> bool:

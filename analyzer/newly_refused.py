@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
-from analyzer.effects import one_line
+from analyzer.effects import LONG_TEXT, one_line
 from analyzer.guards import Refusal, refused, unsupported
 from analyzer.parity import View
 from analyzer.symbols import Symbol
@@ -15,8 +15,6 @@ from analyzer.taken import taken
 if TYPE_CHECKING:
     from analyzer.diff import PackageChange
 
-# A text of some length.
-_TEXT = re.compile(r'"(?:[^"\\\n]|\\.){14,}"')
 _CALLED = re.compile(r"\b(\w+)\(")
 _FIELD = re.compile(r"(?<=\.)[A-Za-z_]\w*\b(?!\()")
 # Two refusals this much alike are one that was reworded.
@@ -110,7 +108,7 @@ def _takes_more(asked: str, old: Symbol | None, new: Symbol) -> bool:
 
 def _refused_before(refusal: str, change: "PackageChange", everything: Sequence["PackageChange"]) -> bool:
     """Whether some code that the target built at base said the same, or nearly so in the package itself."""
-    words = max(_TEXT.findall(refusal), key=len, default="")
+    words = max(LONG_TEXT.findall(refusal), key=len, default="")
     if any(refusal in code for code in _built(change)):
         return True
     if words and any(words in code for other in everything for code in _built(other)):
@@ -138,7 +136,7 @@ def _linux_refuses(refusal: str, name: str, change: "PackageChange") -> bool:
 
 def _refused_everywhere(refusal: str, everything: Sequence["PackageChange"]) -> bool:
     """Whether code that only the reference builds newly says nearly the same: then it is no matter of platforms."""
-    words = max(_TEXT.findall(refusal), key=len, default="")
+    words = max(LONG_TEXT.findall(refusal), key=len, default="")
     return bool(words) and any(
         SequenceMatcher(None, words, other, autojunk=False).ratio() >= SAME_REFUSAL
         for change in everything
@@ -149,7 +147,7 @@ def _refused_everywhere(refusal: str, everything: Sequence["PackageChange"]) -> 
 def _said_by_reference(view: View) -> set[str]:
     """The longer texts in code that only the reference builds."""
     files = (f for f in view.package.files.values() if f.on_reference and not f.on_target and not f.is_test)
-    return {words for f in files for words in _TEXT.findall(f.source.content.decode(errors="replace"))}
+    return {words for f in files for words in LONG_TEXT.findall(f.source.content.decode(errors="replace"))}
 
 
 def _is_check(name: str, change: "PackageChange") -> bool:

@@ -25,7 +25,7 @@ from collections.abc import Iterator
 
 from analyzer.body import Body
 from analyzer.diff import NAME_SIMILARITY, Diff, PackageChange, alike, likeness
-from analyzer.effects import ZERO, one_line
+from analyzer.effects import LONG_TEXT, ZERO, one_line
 from analyzer.model import Finding, Level
 from analyzer.pairs import CALLED
 from analyzer.rules.wording import does, place_of
@@ -62,7 +62,31 @@ def _was_a_stub(name: str, change: PackageChange, diff: Diff) -> bool:
         or _was_a_value(name, change)
         or _moved_with_its_twin(name, change, diff)
         or _taken_out_of_a_stub(name, change)
+        or _took_over_a_refusal(name, change)
     )
+
+
+def _took_over_a_refusal(name: str, change: PackageChange) -> bool:
+    """Whether it says what one stub alone said at base, in so many words, and says no more: then that refused for it."""
+    own = _said(change.head.package.target[name])
+    if not own:
+        return False
+    told = [
+        (old, symbol)
+        for old, symbol in change.base.package.target.items()
+        if symbol.declaration.is_function and own & _said(symbol)
+    ]
+    return len(told) == 1 and all(
+        (body := change.base.body(old)) is not None
+        and body.stub is not None
+        and (old not in change.head.package.target or not own & _said(change.head.package.target[old]))
+        for old, _ in told
+    )
+
+
+def _said(symbol: Symbol) -> set[str]:
+    """The longer texts in a function."""
+    return set(LONG_TEXT.findall(one_line(symbol.source.decode(errors="replace"))))
 
 
 def _taken_out_of_a_stub(name: str, change: PackageChange) -> bool:
