@@ -282,13 +282,22 @@ class _Walk:
                     Effect.OFF, line, node.end_point.row + 1 + self.offset, one_line(text(value)), source, frozenset()
                 )
 
+    def _asks(self, node: Node) -> bool:
+        """Whether a statement is a choice of the reference's by something else than the platform."""
+        if node.type == "if_statement":
+            return self.reference.truth(node.child_by_field_name("condition")) is Truth.MAYBE
+        if node.type == "expression_switch_statement":
+            arms = [child for child in node.named_children if child.type in CASES]
+            return self.reference.chosen(node.child_by_field_name("value"), arms, {}) is None
+        return decides(node)
+
     def _judge(
         self, node: Node, condition: str, here: Sequence[Node], there: Sequence[Node], *, sure: bool, explicit: bool
     ) -> Guard | None:
         """What the branch keeps from the target, given what each platform runs."""
         if explicit and here and there:
             self.divided.append(one_line(condition))
-        effect = _effect(here, there, sure=sure, explicit=explicit)
+        effect = _effect(here, there, sure=sure, explicit=explicit, looks=any(self._asks(node) for node in there))
         added = frozenset(appended(there)) if self.lists and effect is None and not here else frozenset[str]()
         if added:
             effect = Effect.SKIPPED
@@ -320,15 +329,15 @@ def _asked(here: Sequence[Node], branch: Node) -> frozenset[str]:
     return frozenset(found)
 
 
-def _effect(here: Sequence[Node], there: Sequence[Node], *, sure: bool, explicit: bool) -> Effect | None:
+def _effect(here: Sequence[Node], there: Sequence[Node], *, sure: bool, explicit: bool, looks: bool) -> Effect | None:
     """How the target loses.
 
     Args:
         here: what the target runs.
         there: what the reference runs.
-        asked: for refusals deeper inside, the conditions right before them.
         sure: the target always takes its way, not only in some cases.
         explicit: ``here`` is an arm of its own, not just what comes after the branch.
+        looks: what the reference does depends on more than the platform.
     """
     here = [n for n in here if not only_logs(n)]
     if refuses_all(there):
@@ -350,7 +359,7 @@ def _effect(here: Sequence[Node], there: Sequence[Node], *, sure: bool, explicit
         and any(text(v) not in ZERO for v in returned(last))
     ):
         # A value that never changes, where the reference looks at its input.
-        fixed = len(here) == 1 and not any(calls(v) for v in returned(last)) and any(decides(n) for n in there)
+        fixed = len(here) == 1 and not any(calls(v) for v in returned(last)) and looks
         return Effect.FIXED if fixed and sure else None
     if len(there) == 1 and _gives_a_fixed_text(last, there[0]):
         return None

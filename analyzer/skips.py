@@ -329,7 +329,10 @@ class TestState:
 
 
 def states(package: Package, target: Scope, reference: Scope) -> dict[str, TestState]:
-    """What the target runs of a package's tests, by name. Of several declarations the best one counts."""
+    """What the target runs of a package's tests, by name. Of several declarations the best one counts.
+
+    What only runs a suite is none: the suite's tests are.
+    """
     found: dict[str, TestState] = {}
     sources = {symbol.file.path: symbol.file.source.content for symbol in package.tests}
 
@@ -339,7 +342,7 @@ def states(package: Package, target: Scope, reference: Scope) -> dict[str, TestS
 
     idle = _idle_suites(package, target, reference)
     for symbol in package.tests:
-        if not is_test(symbol, listed):
+        if not is_test(symbol, listed) or _runs_suite(symbol):
             continue
         state = _state(symbol, target, reference)
         if symbol.name.rpartition(".")[0] in idle:
@@ -356,10 +359,17 @@ def _idle_suites(package: Package, target: Scope, reference: Scope) -> set[str]:
     inits = (Symbol(init, file) for file in package.files.values() if file.is_test for init in file.facts.inits)
     mine, theirs = set[str](), set[str]()
     for symbol in (*package.tests, *inits):
-        if symbol.declaration.is_function and _RUNS_SUITE.search(symbol.source.decode(errors="replace")):
-            mine |= _suites_run(symbol, target) if symbol.file.on_target else set()
-            theirs |= _suites_run(symbol, reference) if symbol.file.on_reference else set()
+        if _runs_suite(symbol):
+            ends = [skip for skip in skips(symbol, target, reference) if skip.always and not skip.subtest]
+            if symbol.file.on_target and not ends:
+                mine |= _suites_run(symbol, target)
+            if symbol.file.on_reference and not any(skip.both for skip in ends):
+                theirs |= _suites_run(symbol, reference)
     return theirs - mine - {""}
+
+
+def _runs_suite(symbol: Symbol) -> bool:
+    return symbol.declaration.is_function and bool(_RUNS_SUITE.search(symbol.source.decode(errors="replace")))
 
 
 def _suites_run(symbol: Symbol, scope: Scope) -> set[str]:

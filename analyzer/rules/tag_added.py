@@ -26,6 +26,7 @@ from analyzer.diff import Diff, PackageChange
 from analyzer.model import Finding, Level
 from analyzer.rules.implementation_lost import is_linux_own_data, lost_whole
 from analyzer.rules.wording import renamed_from
+from analyzer.skips import Runs
 from analyzer.symbols import GoFile
 
 ID = "tag-added"
@@ -81,8 +82,10 @@ def _only_linux_asks(base: GoFile, change: PackageChange, diff: Diff) -> bool:
 def missing(base: GoFile, change: PackageChange, diff: Diff) -> bool:
     """Whether something that the file gave Windows, and that head still has somewhere, is not there any more."""
     if base.is_test:
-        # In whichever package it stood: test-skipped says which of its tests ran.
-        if any(s.symbol.file.path == base.path for other in diff.packages for s in other.base.tests.values()):
+        # In whichever package it stood: test-skipped says which of its tests ran, and where none did nothing is missing.
+        home = base.path.rpartition("/")[0] or "."
+        tests = [s for other in diff.packages if other.base.package.dir == home for s in other.base.tests.values()]
+        if any(s.symbol.file.path == base.path for s in tests) or (tests and all(s.runs is Runs.NEVER for s in tests)):
             return False
         kept = {
             d.name
