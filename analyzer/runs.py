@@ -1,5 +1,6 @@
 """Pairs the tests of base with those of head: which of them the target no longer runs, and which it newly runs."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -12,7 +13,10 @@ from analyzer.symbols import GoFile
 
 if TYPE_CHECKING:
     from analyzer.diff import PackageChange
+    from analyzer.parity import View
 
+# What a test is called before what it tests.
+_SUBJECT = re.compile(r"^(?:Test|Benchmark|Fuzz|Example)_?")
 # Bytes of a test that is compared letter by letter, and how much alike two such are that are one.
 SHORT = 1_000
 SIMILARITY_OF_SHORT = 0.8
@@ -57,6 +61,7 @@ class TestChange:
         subtest: the subtest, when it is only one.
         new: the test is new.
         count: how many tests it is about.
+        of_a_stub: what it tests, by its name, does nothing on the target: it did not before, or that is told by itself.
     """
 
     file: GoFile
@@ -65,6 +70,7 @@ class TestChange:
     subtest: str = ""
     new: bool = False
     count: int = 1
+    of_a_stub: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +91,24 @@ def pair_tests(changes: Sequence["PackageChange"]) -> TestChanges:
         for name, state in change.base.tests.items():
             if name not in change.head.tests:
                 before[_bare(name)] = min(state.at_all, before.get(_bare(name), Runs.NEVER))
-    skipped = {change.dir: list(_tests_lost(change, before)) for change in changes}
+    skipped = {change.dir: list(_tests_lost(change, before, changes)) for change in changes}
     enabled = {change.dir: list(_tests_won(change)) for change in changes}
     return TestChanges(skipped, enabled)
 
 
-def _tests_lost(change: "PackageChange", moved: Mapping[str, Runs]) -> Iterator[TestChange]:
+def _is_of_a_stub(name: str, view: "View") -> bool:
+    """Whether a package has the function that a test is named for, and the target has nothing but a stub of it."""
+    subject = _SUBJECT.sub("", _bare(name))
+    for function in {subject, subject[:1].lower() + subject[1:]} & view.package.reference.keys():
+        body = view.body(function)
+        if body is not None and body.stub is not None and not view.shared(function):
+            return True
+    return False
+
+
+def _tests_lost(
+    change: "PackageChange", moved: Mapping[str, Runs], everything: Sequence["PackageChange"]
+) -> Iterator[TestChange]:
     base, head = change.base.tests, change.head.tests
     idle = idle_suites(base)
     covered = set[str]()
@@ -99,7 +117,9 @@ def _tests_lost(change: "PackageChange", moved: Mapping[str, Runs]) -> Iterator[
             lost = _only_here(base, head, file.base.path) if file.base is not None else []
             covered |= set(lost)
             if lost:
-                yield TestChange(file.head, None, file.head.constraint_line, count=len(lost))
+                stubs = all(_was_of_a_stub(name, everything) or _is_of_a_stub(name, change.head) for name in lost)
+                line = file.head.constraint_line
+                yield TestChange(file.head, None, line, count=len(lost), of_a_stub=stubs)
     for name, state in head.items():
         if name in covered or not (state.skips or not state.built) or not state.symbol.file.on_reference:
             continue
@@ -107,16 +127,24 @@ def _tests_lost(change: "PackageChange", moved: Mapping[str, Runs]) -> Iterator[
         first = next((skip.line for skip in state.skips if not skip.subtest), state.symbol.declaration.line)
         if old is None:
             was = moved.get(_bare(name))
-            if was is None and name.rpartition(".")[0] in idle:
+            if was is None:
+                if state.built and state.runs > Runs.FULLY and name.rpartition(".")[0] not in idle:
+                    yield TestChange(state.symbol.file, state, first, new=True)
                 continue
-            if (state.built or was is not None) and state.runs > (Runs.FULLY if was is None else was):
-                yield TestChange(state.symbol.file, state, first, new=was is None)
-        elif stops(old, state) or _ends_beside(old, state):
-            yield TestChange(state.symbol.file, state, first)
-        elif state.runs is old.runs is not Runs.NEVER:
+            lost_it = state.runs > was
+        else:
+            lost_it = stops(old, state) or _ends_beside(old, state)
+        if lost_it and not _was_of_a_stub(name, everything):
+            yield TestChange(state.symbol.file, state, first, of_a_stub=_is_of_a_stub(name, change.head))
+        elif old is not None and state.runs is old.runs is not Runs.NEVER:
             for subtest, skip in state.subtests.items():
                 if subtest not in old.subtests and subtest.encode() in old.symbol.source:
                     yield TestChange(state.symbol.file, state, skip.line, subtest)
+
+
+def _was_of_a_stub(name: str, everything: Sequence["PackageChange"]) -> bool:
+    """The same of base, in whichever package."""
+    return any(_is_of_a_stub(name, change.base) for change in everything)
 
 
 def _ends_beside(old: TestState, new: TestState) -> bool:

@@ -17,7 +17,9 @@ What to do
 
 Not reported
     A new test in a file that only Linux builds; a test that did not run on Windows before, whatever its file is called
-    now, be it for a requirement that only Linux meets; a test that was renamed or moved.
+    now, be it for a requirement that only Linux meets; a test that was renamed or moved; a new one of a suite that never ran
+    there; one that is named for a function of which Windows had nothing but a stub. Where that function becomes a stub, which
+    is told by itself, it stays in the check run.
     It stays in the check run where the package's tests, or a package that they import, be it vendored, used what Windows
     lacks, so that they never built there, and where all that the package has for Windows refuses.
 """
@@ -44,7 +46,7 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
             test.state.symbol.name if test.state is not None else None,
             _words(test),
             change.dir,
-            gap=not (test.new or change.base.only_refuses),
+            gap=not (test.new or test.of_a_stub or change.base.only_refuses),
         )
 
 
