@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Protocol
 
-from analyzer.effects import code_lines
+from analyzer.effects import code_lines, one_line
 from analyzer.pairs import SIMILARITY
 from analyzer.skips import Runs, TestState
 from analyzer.symbols import GoFile
@@ -149,7 +149,9 @@ def _was_of_a_stub(name: str, everything: Sequence["PackageChange"]) -> bool:
 
 def _ends_beside(old: TestState, new: TestState) -> bool:
     """Whether a test that may end on both platforms, as it may have before, now ends on the target in a place of its own."""
-    return old.at_all is Runs.SOMETIMES and new.runs > old.runs and new.alike >= old.alike
+    source = one_line(old.symbol.source.decode(errors="replace"))
+    own = any(not skip.subtest and any(why not in source for why in skip.asked) for skip in new.skips)
+    return own and old.at_all is Runs.SOMETIMES and new.runs > old.runs and new.alike >= old.alike
 
 
 def _tests_won(change: "PackageChange") -> Iterator[TestChange]:

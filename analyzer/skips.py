@@ -10,7 +10,7 @@ from tree_sitter import Node
 from analyzer import syntax
 from analyzer.branches import reached
 from analyzer.conditions import Scope, Truth
-from analyzer.effects import CASES, work
+from analyzer.effects import CASES, one_line, work
 from analyzer.platforms import KNOWN_GOOS
 from analyzer.symbols import Package, Symbol
 from analyzer.syntax import text
@@ -45,6 +45,7 @@ class Skip:
         always: on the target it is never passed.
         both: the reference ends there, too.
         newer: only from some version of the system on.
+        asked: the conditions that may hold on the target, in one spelling each.
     """
 
     subtest: str
@@ -52,6 +53,7 @@ class Skip:
     always: bool
     both: bool = False
     newer: bool = False
+    asked: tuple[str, ...] = ()
 
 
 def is_test(symbol: Symbol, listed: Callable[[str], bool]) -> bool:
@@ -128,6 +130,7 @@ class _At:
         local: what local variables were set to.
         own: a return ends the test, or the subtest, itself.
         newer: it comes here only from some version on.
+        asked: the conditions that may hold on the target.
     """
 
     target: Truth
@@ -136,11 +139,13 @@ class _At:
     local: dict[str, Node]
     own: bool
     newer: bool = False
+    asked: tuple[str, ...] = ()
 
-    def under(self, target: Truth, reference: Truth) -> "_At":
-        """Behind a condition."""
+    def under(self, target: Truth, reference: Truth, *conditions: Node | None) -> "_At":
+        """Behind conditions."""
         mine, theirs = min(self.target, target), min(self.reference, reference)
-        return replace(self, target=mine, reference=theirs, local=dict(self.local))
+        asked = self.asked + tuple(one_line(text(c)) for c in conditions if target is Truth.MAYBE)
+        return replace(self, target=mine, reference=theirs, local=dict(self.local), asked=asked)
 
     @property
     def lost(self) -> bool:
@@ -176,6 +181,13 @@ class _Walk:
                     yield self._skip(node, at)
             case "expression_statement" if node.named_children and node.named_children[0].type == "call_expression":
                 yield from self._call(node.named_children[0], at)
+            case "short_var_declaration" | "assignment_statement":
+                # A helper that gives what the test needs may skip it.
+                values = node.child_by_field_name("right")
+                for value in values.named_children if values is not None else ():
+                    if value.type == "call_expression":
+                        arguments = value.child_by_field_name("arguments")
+                        yield from self._inside(value, arguments.named_children if arguments is not None else [], at)
             case "for_statement":
                 inside = replace(at, subtest=at.subtest or _loop(node), own=False, local=dict(at.local))
                 yield from self.block(node.child_by_field_name("body"), inside)
@@ -185,7 +197,8 @@ class _Walk:
                 pass
 
     def _skip(self, node: Node, at: _At) -> Skip:
-        return Skip(at.subtest, node.start_point.row + self.offset, at.target is Truth.YES, newer=at.newer)
+        line, always = node.start_point.row + self.offset, at.target is Truth.YES
+        return Skip(at.subtest, line, always, newer=at.newer, asked=at.asked)
 
     def _arm(self, node: Node, arm: Node, at: _At) -> _At:
         value = node.child_by_field_name("value")
@@ -196,7 +209,8 @@ class _Walk:
             else scope.matches(value, _cases(arm), at.local)
             for scope in (self.target, self.reference)
         ]
-        return at.under(*worths)
+        mine, theirs = worths
+        return at.under(mine, theirs)
 
     def _if(self, node: Node, at: _At) -> Iterator[Skip]:
         start = node.child_by_field_name("initializer")
@@ -205,7 +219,7 @@ class _Walk:
             _note(start, at.local)
         condition = node.child_by_field_name("condition")
         mine, theirs = self._truths(condition, at)
-        inside = replace(at.under(mine, theirs), newer=at.newer or self.target.asks_version(condition))
+        inside = replace(at.under(mine, theirs, condition), newer=at.newer or self.target.asks_version(condition))
         yield from self.block(node.child_by_field_name("consequence"), inside)
         other, outside = node.child_by_field_name("alternative"), at.under(~mine, ~theirs)
         if other is not None:
@@ -218,14 +232,15 @@ class _Walk:
         if _SKIPS.search(name):
             skipped = at
         elif _SKIPS_IF.search(name) and len(given) > 1:
-            skipped = at.under(*self._truths(given[1], at))
+            skipped = at.under(*self._truths(given[1], at), given[1])
         elif _REQUIRES.search(name) and given:
             needs = [self._truths(need, at) for need in given[1:]]
-            skipped = at.under(*(~min((need[side] for need in needs), default=Truth.YES) for side in (0, 1)))
+            mine, theirs = (~min((need[side] for need in needs), default=Truth.YES) for side in (0, 1))
+            unsure = [need for need, worth in zip(given[1:], needs, strict=True) if worth[0] is Truth.MAYBE]
+            skipped = at.under(mine, theirs, *unsure)
         elif named := _named_platforms(name, given):
-            skipped = at.under(
-                *(_skipped_on(scope.platform.goos, name, named) for scope in (self.target, self.reference))
-            )
+            mine, theirs = (_skipped_on(s.platform.goos, name, named) for s in (self.target, self.reference))
+            skipped = at.under(mine, theirs)
         else:
             yield from self._inside(call, given, at)
             return
