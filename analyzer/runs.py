@@ -61,6 +61,7 @@ class TestChange:
         subtest: the subtest, when it is only one.
         new: the test is new.
         count: how many tests it is about.
+        more: the target ran it in some cases before.
         of_a_stub: what it tests, by its name, does nothing on the target: it did not before, or that is told by itself.
     """
 
@@ -70,6 +71,7 @@ class TestChange:
     subtest: str = ""
     new: bool = False
     count: int = 1
+    more: bool = False
     of_a_stub: bool = False
 
 
@@ -168,7 +170,8 @@ def _tests_won(change: "PackageChange") -> Iterator[TestChange]:
         if old is None or name in covered or not old.symbol.file.on_reference:
             continue
         if starts(old, state):
-            yield TestChange(state.symbol.file, state, state.symbol.declaration.line)
+            more = old.runs is Runs.SOMETIMES
+            yield TestChange(state.symbol.file, state, state.symbol.declaration.line, more=more)
         elif state.runs is old.runs is not Runs.NEVER:
             source = state.symbol.source
             for subtest in old.subtests.keys() - state.subtests.keys():

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from analyzer.diff import Diff, PackageChange
 from analyzer.model import Finding, Level
 from analyzer.runs import TestChange
+from analyzer.skips import Runs
 
 ID = "test-enabled"
 
@@ -47,4 +48,7 @@ def _words(test: TestChange) -> str:
     if test.state is None:
         return f"This test file now builds on Windows: {test.count} test{'s' * (test.count != 1)} more there."
     name = test.state.symbol.name
-    return f"{name} now runs its subtest {test.subtest} on Windows." if test.subtest else f"{name} now runs on Windows."
+    if test.subtest:
+        return f"{name} now runs its subtest {test.subtest} on Windows."
+    cases = " in more cases" if test.more else " in some cases" if test.state.runs is Runs.SOMETIMES else ""
+    return f"{name} now runs on Windows{cases}."

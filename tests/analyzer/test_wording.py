@@ -152,3 +152,18 @@ def test_a_test_that_older_versions_run_is_not_said_to_run_nowhere(skip: str, wh
     base, head = ({"run/run_test.go": SKIPS % line} for line in ("requireOld := 0; _ = requireOld", skip))
     [found] = findings(base, head)
     assert found.message == f"TestRun no longer runs on {where}."
+
+
+ALWAYS = 'if runtime.GOOS == "windows" { t.Skip("broken") }'
+AT_TIMES = 'if runtime.GOOS == "windows" && testing.Short() { t.Skip("slow") }'
+NEVER = "t.Log(runtime.GOOS)"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "cases"),
+    [(ALWAYS, NEVER, ""), (ALWAYS, AT_TIMES, " in some cases"), (AT_TIMES, NEVER, " in more cases")],
+)
+def test_a_test_that_ran_already_is_not_said_to_run_now(before: str, after: str, cases: str) -> None:
+    base, head = ({"run/run_test.go": SKIPS % line} for line in (before, after))
+    [found] = findings(base, head)
+    assert (found.rule, found.message) == ("test-enabled", f"TestRun now runs on Windows{cases}.")
