@@ -179,13 +179,13 @@ def _needs(user: User, repository: Repository) -> Iterator[tuple[Provider, str, 
             if user.dir == provider.dir:  # an external test sees what the package's own tests declare
                 names -= provider.spaces.tests.target.keys()
             known = None
-            for name, line in qualified_uses(file, alias or provider.clause, names):
+            for name, node in qualified_uses(file, alias or provider.clause, names):
                 if name not in provider.gone:
                     known = _needed_before(user, provider, repository.modules) if known is None else known
                     if name in known:
                         continue
                 if specific(file, name, provider.code):
-                    yield provider, name, Place(file.path, line)
+                    yield provider, name, Place(file.path, node.start_point.row + 1)
 
 
 def _needed_before(user: User, provider: Provider, modules: Modules) -> frozenset[str]:

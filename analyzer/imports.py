@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from tree_sitter import Node
+
 from analyzer.symbols import GoFile, Package
 from analyzer.uses import parsed
 
@@ -113,12 +115,12 @@ def unix_only(files: Iterable[GoFile]) -> bool:
     return False
 
 
-def qualified_uses(file: GoFile, qualifier: str, names: Iterable[str]) -> Iterator[tuple[str, int]]:
-    """Where a file says ``qualifier.name``: names and lines."""
+def qualified_uses(file: GoFile, qualifier: str, names: Iterable[str]) -> Iterator[tuple[str, Node]]:
+    """Where a file says ``qualifier.name``: names, and the nodes that are them."""
     present = [name for name in names if name.encode() in file.source.content]
     uses = parsed(file) if present else None
     for name in present if uses is not None and uses.clear else ():
-        yield from ((name, node.start_point.row + 1) for node in parsed(file).qualified(qualifier, name))
+        yield from ((name, node) for node in parsed(file).qualified(qualifier, name))
 
 
 def _without_version(path: str) -> str:

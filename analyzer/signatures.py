@@ -13,6 +13,8 @@ from analyzer.syntax import text
 MAX_DEPTH = 20
 MAX_ALIASES = 3
 MAX_ALIAS_BYTES = 200
+_NUMBER = re.compile(r"(?:u?int\d*|uintptr|float\d+|complex\d+)$")
+_COMPOSED = re.compile(r"[*\[]|map\[|func\(|chan\b|<-|error$")
 _TOKEN = re.compile(r"\.?\w+|[^\w\s]")
 _SAME_TYPE = {"byte": "uint8", "rune": "int32", "interface{}": "any"}
 
@@ -50,6 +52,46 @@ def same_counts(one: Symbol, other: Symbol) -> bool:
     if mine is None or theirs is None:
         return True
     return [len(part) for part in _types(mine, {})] == [len(part) for part in _types(theirs, {})]
+
+
+def still_fits(arguments: Sequence[Node], old: Symbol, new: Symbol) -> bool:
+    """Whether a call that was written for one function surely fits another one, whose types differ.
+
+    It does where only a list of further arguments is new, or what differs is written out in the call: such a number, text or
+    nil takes many types.
+
+    Args:
+        arguments: of the call.
+        old: what it was written for.
+        new: what it calls now.
+    """
+    before, after = _function(old), _function(new)
+    if before is None or after is None:
+        return False
+    (took, gave), (takes, gives) = _types(before, {}), _types(after, {})
+    fixed = [kind for kind in takes if not kind.startswith("...")]
+    spread = any(a.type == "variadic_argument" for a in arguments)
+    if gave != gives or spread or len(arguments) < len(fixed) or (len(arguments) > len(fixed) and fixed == takes):
+        return False
+    wanted = fixed + [takes[-1].removeprefix("...")] * (len(arguments) - len(fixed))
+    had = [kind.removeprefix("...") for kind in took] + [took[-1].removeprefix("...") if took else ""] * len(arguments)
+    return all(
+        kind == known or _takes_as_written(kind, argument)
+        for kind, known, argument in zip(wanted, had, arguments, strict=False)
+    )
+
+
+def _takes_as_written(kind: str, argument: Node) -> bool:
+    """Whether a type takes what is written out; of a type with a name of its own nobody knows better."""
+    match argument.type:
+        case "int_literal":
+            return kind not in {"string", "bool"} and not _COMPOSED.match(kind)
+        case "interpreted_string_literal" | "raw_string_literal":
+            return kind != "bool" and not (_NUMBER.match(kind) or _COMPOSED.match(kind))
+        case "nil":
+            return kind not in {"string", "bool"} and not _NUMBER.match(kind)
+        case _:
+            return False
 
 
 def _alike(one: str, other: str) -> bool:

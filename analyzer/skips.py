@@ -10,7 +10,7 @@ from tree_sitter import Node
 from analyzer import syntax
 from analyzer.branches import reached
 from analyzer.conditions import Scope, Truth
-from analyzer.effects import CASES, one_line, work
+from analyzer.effects import CASES, code_lines, one_line, work
 from analyzer.platforms import KNOWN_GOOS
 from analyzer.symbols import Package, Symbol
 from analyzer.syntax import text
@@ -27,6 +27,7 @@ _SKIPS_IF = re.compile(r"(?:^|\.)(?:skip\.If(?:Condition)?|[sS]kipIf)$")
 _NAMES_SKIP = re.compile(r"[sS]kip|[rR]equire|[oO]nly")
 _NAMES_NEED = re.compile(r"[uU]nless|[rR]equire|[oO]nly|IfNot|NotOn")
 MAX_DEPTH = 4
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"|`[^`]*`')
 # Whatever skips has one of these in its name: Skip, skipIf, Require, testRequires.
 SKIP_WORDS = (b"kip", b"equire")
 _WORD = re.compile(rb"[\w\x80-\xff]+")
@@ -352,8 +353,9 @@ def states(package: Package, target: Scope, reference: Scope) -> dict[str, TestS
     sources = {symbol.file.path: symbol.file.source.content for symbol in package.tests}
 
     def listed(name: str) -> bool:
-        pattern = re.compile(rb"^(?!\s*//).*\b" + name.encode() + rb"\b(?!\s*\()", re.MULTILINE)
-        return any(name.encode() in source and pattern.search(source) for source in sources.values())
+        pattern = re.compile(rf"\b{re.escape(name)}\b(?!\s*\()")
+        found = (source for source in sources.values() if name.encode() in source)
+        return any(pattern.search(_STRING.sub('""', line)) for source in found for line in code_lines(source))
 
     idle = _idle_suites(package, target, reference)
     for symbol in package.tests:

@@ -36,6 +36,7 @@ class VendorLoss:
         symbol: the symbol: what the reference has, or the target had, where it is gone; else what the target has.
         drift: what became of it.
         stub: what it is on the target now, where it became a stub.
+        was: what it was on the target, where its types differ.
     """
 
     path: str
@@ -43,6 +44,7 @@ class VendorLoss:
     symbol: Symbol
     drift: Drift
     stub: Stub | None = None
+    was: Symbol | None = None
 
 
 def find_vendor_losses(changes: Sequence["PackageChange"], options: Options) -> Mapping[str, tuple[VendorLoss, ...]]:
@@ -77,7 +79,7 @@ def _losses(change: "PackageChange", changes: Sequence["PackageChange"], options
             if stub is not None:
                 yield VendorLoss(path, after.clause, mine, Drift.STUB, stub)
             elif _is_signed_otherwise(name, before, after):
-                yield VendorLoss(path, after.clause, mine, Drift.OTHER_TYPES)
+                yield VendorLoss(path, after.clause, mine, Drift.OTHER_TYPES, was=before.code.target[name])
             elif name in refusing:
                 yield VendorLoss(path, after.clause, mine, Drift.REFUSES)
 

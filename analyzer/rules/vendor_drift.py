@@ -25,13 +25,16 @@ Not reported
 from collections import defaultdict
 from collections.abc import Iterator
 
+from tree_sitter import Node
+
 from analyzer.across import User
 from analyzer.dependency import DependencyUse, uses, within
 from analyzer.diff import Diff, PackageChange
 from analyzer.imports import qualified_uses
 from analyzer.model import Finding, Level, Moved, Place
 from analyzer.rules.wording import STUB_WORDS, listed, needed_at
-from analyzer.symbols import GoFile
+from analyzer.signatures import still_fits
+from analyzer.symbols import GoFile, Symbol
 from analyzer.undefined import MAX_OF_ONE_FILE, in_order
 from analyzer.vendored import Drift, VendorLoss
 from analyzer.world import VENDOR
@@ -58,8 +61,10 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
             for imported, alias in file.facts.imports:
                 if imported == path and alias not in {"_", "."}:
                     clause = next(iter(losses.values())).clause
-                    for name, line in qualified_uses(file, alias or clause, losses):
-                        if losses[name].drift is not Drift.OTHER_TYPES or _stood(user, file, line):
+                    for name, node in qualified_uses(file, alias or clause, losses):
+                        line = node.start_point.row + 1
+                        was = losses[name].was
+                        if was is None or (_stood(user, file, line) and not _fits(node, was, losses[name].symbol)):
                             places[name].add(Place(file.path, line))
     found = {name: in_order(where) for name, where in sorted(places.items())}
     if len(found) > MAX_OF_ONE_FILE:
@@ -69,6 +74,17 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
     else:
         for name, where in found.items():
             yield _finding(losses[name], where, change)
+
+
+def _fits(name: Node, was: Symbol, symbol: Symbol) -> bool:
+    """Whether a call of what has other types now compiles all the same."""
+    selector = name.parent
+    call = selector.parent if selector is not None else None
+    if selector is None or call is None or call.type != "call_expression":
+        return False
+    arguments = call.child_by_field_name("arguments")
+    given = [a for a in arguments.named_children if a.type != "comment"] if arguments is not None else []
+    return call.child_by_field_name("function") == selector and still_fits(given, was, symbol)
 
 
 def _stood(user: User, file: GoFile, line: int) -> bool:
