@@ -134,7 +134,7 @@ def _gone_and_come(functions: Sequence[_Function]) -> tuple[_Found, _Found, _Fou
         sides = function.sides
         gone += [(function, guard) for guard in before if sides is None or not sides.alike]
         come += [(function, guard) for guard in new if sides is None or not sides.kept_away(guard)]
-        narrowed += [(function, old) for old, new in pairs if _is_narrower(old, new)]
+        narrowed += [(function, old) for old, new in pairs if _is_narrower(old, new) and not _is_joined(function, new)]
     for there, old in list(gone):
         moved = next(((f, new) for f, new in come if f is not there and is_the_same(old, new)), None)
         if moved is not None:
@@ -177,6 +177,12 @@ def _is_gain(function: _Function, guard: Guard) -> bool:
 def _is_narrower(old: Guard, new: Guard) -> bool:
     """Whether what was kept away in every case is so in some only, or less of it."""
     return (old.sure and not new.sure) or (old.effect is Effect.REFUSED and 2 * len(new.lost) < len(old.lost))
+
+
+def _is_joined(function: _Function, new: Guard) -> bool:
+    """Whether a refusal asks in one condition what base asked in several, one within the other."""
+    said = one_line(function.base.source.decode(errors="replace")) if function.base is not None else ""
+    return bool(new.refused) and all(part in said for part in (*new.condition.split(" && "), *new.refused))
 
 
 def _changed(change: "PackageChange") -> Iterator[_Function]:
