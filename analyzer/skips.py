@@ -27,6 +27,7 @@ _SKIPS_IF = re.compile(r"(?:^|\.)(?:skip\.If(?:Condition)?|[sS]kipIf)$")
 _NAMES_SKIP = re.compile(r"[sS]kip|[rR]equire|[oO]nly")
 _NAMES_NEED = re.compile(r"[uU]nless|[rR]equire|[oO]nly|IfNot|NotOn")
 MAX_DEPTH = 4
+_RUNS_ALL = re.compile(r"\bm\w*\.Run\(\)")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"|`[^`]*`')
 # Whatever skips has one of these in its name: Skip, skipIf, Require, testRequires.
 SKIP_WORDS = (b"kip", b"equire")
@@ -357,18 +358,34 @@ def states(package: Package, target: Scope, reference: Scope) -> dict[str, TestS
         found = (source for source in sources.values() if name.encode() in source)
         return any(pattern.search(_STRING.sub('""', line)) for source in found for line in code_lines(source))
 
-    idle = _idle_suites(package, target, reference)
+    idle, none_runs = _idle_suites(package, target, reference), _ends_before(package, target, reference)
     for symbol in package.tests:
         if not is_test(symbol, listed) or _runs_suite(symbol):
             continue
         state = _state(symbol, target, reference)
-        if symbol.name.rpartition(".")[0] in idle:
+        if symbol.name.rpartition(".")[0] in idle or (state.built and none_runs):
             skip = Skip("", symbol.declaration.line, always=True)
             state = replace(state, runs=Runs.NEVER, at_all=Runs.NEVER, skips=(*state.skips, skip))
         known = found.get(symbol.name)
         if known is None or (state.runs, not state.built) < (known.runs, not known.built):
             found[symbol.name] = state
     return found
+
+
+def _ends_before(package: Package, target: Scope, reference: Scope) -> bool:
+    """Whether ``TestMain`` runs the package's tests on the reference, and ends before that on the target."""
+    mains = [symbol for symbol in package.tests if symbol.name == "TestMain"]
+    mine = [symbol for symbol in mains if symbol.file.on_target]
+    theirs = [symbol for symbol in mains if symbol.file.on_reference]
+    return bool(mine) and not _runs_all(mine, target) and _runs_all(theirs, reference)
+
+
+def _runs_all(mains: Iterable[Symbol], scope: Scope) -> bool:
+    bodies = (syntax.body_statements(symbol.source) for symbol in mains)
+    try:
+        return any(_RUNS_ALL.search(text(node)) for statements in bodies for node in reached(statements, scope))
+    except RecursionError:
+        return True
 
 
 def _idle_suites(package: Package, target: Scope, reference: Scope) -> set[str]:
