@@ -1,8 +1,8 @@
 """Shared code newly refuses, skips or switches something off on Windows.
 
 What it finds
-    A branch on the platform (`runtime.GOOS`, a switch on it, a constant, variable or function derived from it, the
-    system of a container or a daemon, an isolation mode) that is new, and behind which Windows gets an error, returns
+    A branch on the platform (`runtime.GOOS`, a switch on it, a constant, variable, function or predicate method derived from
+    it, the system of a container or a daemon, an isolation mode) that is new, and behind which Windows gets an error, returns
     early, or does not run what Linux runs.
 
 Why it matters on Windows
@@ -15,7 +15,7 @@ What to do
     Implement the part on Windows, or say in its error and in the documentation that it is not there.
 
 Not reported
-    A branch that picks another value, takes a faster way or does extra work on Windows; one that only logs, or that is
+    A branch that picks another value (be it an empty text beside a fixed one), takes a faster way or does extra work on Windows; one that only logs, or that is
     stricter on Linux; a branch that was moved; one that takes the place of a stub, or of a file that Windows did not
     build; one that says what a file of Windows said before, in whichever package; two files that became one function;
     a condition that stood where the function is called; conditions that are joined, nested or written in another way,

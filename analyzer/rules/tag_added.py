@@ -14,7 +14,8 @@ What to do
     Exclude only what cannot work on Windows: split the file, or give Windows a counterpart.
 
 Not reported
-    A file whose functions are reported as lost (implementation-lost says it once), or whose tests are (test-skipped).
+    A file whose functions are reported as lost (implementation-lost says it once), or whose tests are (test-skipped); what
+    helps tests, where none of the package's ran on Windows.
     When Windows has a counterpart for all that the file declares, or what it lacks dealt with nothing but what only a Linux
     container has, it is a note. A constraint that repeats what the file's name says changes nothing. Types and values alone
     that only Linux's own code names stay in the check run.

@@ -14,7 +14,7 @@ What to do
     Nothing.
 
 Not reported
-    A new test; a test that is gone; one of a suite that only other systems run. A test that needs what cannot be built
+    A new test; a test that is gone; one of a suite that only other systems run, or of a package whose `TestMain` ends before. A test that needs what cannot be built
     on Windows is a note.
 """
 

@@ -18,8 +18,9 @@ What to do
 
 Not reported
     Methods, because the type of a value from another package is not known without compiling it; what the package loses on
-    Linux too; a call that the same change writes for the other types. Where go.mod moves a module without vendor/, its source is not in the repository: of one that nothing but
-    Windows' own code uses, a note says so, and names what is used.
+    Linux too; a call that the same change writes for the other types, or that compiles all the same. Where go.mod moves a
+    module without vendor/, its source is not in the repository: of one that nothing but Windows' own code uses, a note says
+    so, and names what is used.
 """
 
 from collections import defaultdict
