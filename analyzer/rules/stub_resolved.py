@@ -1,8 +1,8 @@
 """A Windows stub became real.
 
 What it finds
-    A function that was a stub on Windows at base and does real work at head, in a file of its own or because the code
-    is now shared.
+    A function that was a stub on Windows at base, or always failed there while Linux did real work, and does real work at
+    head, in a file of its own or because the code is now shared.
 
 Why it matters on Windows
     Users get what Linux already had.
@@ -40,13 +40,13 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
         old = name if name in change.base.package.target else change.renamed_from(name)
         if symbol is None or old is None or (change.base.shared(old) and change.head.shared(name)):
             continue  # a branch in shared code is guard-removed's
-        before = change.base.body(old)
-        if before is None or before.stub is None or (old != name and _is_another(name, old, change)):
+        before, failed = change.base.body(old), _always_failed(old, change)
+        if before is None or not (before.stub or failed) or (old != name and _is_another(name, old, change)):
             continue
         if old != name and _lives_on({old.rpartition(".")[2], name.rpartition(".")[2]}, change):
             continue
         # What refuses some of what it is given is a stub for what Linux does with that, if it does anything.
-        refuses = before.stub in {Stub.ERROR, Stub.PANIC} and not before.refuses_some
+        refuses = failed or (before.stub in {Stub.ERROR, Stub.PANIC} and not before.refuses_some)
         if not (refuses or change.base.twin_works(old) or change.head.twin_works(name)):
             continue
         after = change.head.body(name)
@@ -64,10 +64,17 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
             symbol.declaration.end_line,
             "head",
             name,
-            f"{name} has {how} on Windows; before, it {_past(does(before))}.",
+            f"{name} has {how} on Windows; before, it {_past(does(before)) if before.stub else 'always failed'}.",
             change.dir,
             counterpart=twin.place if twin else None,
         )
+
+
+def _always_failed(name: str, change: PackageChange) -> bool:
+    """Whether a function of Windows did nothing but give an error, whatever that said, where Linux did real work."""
+    symbol = change.base.package.target[name]
+    own = symbol.declaration.is_function and not change.base.shared(name)
+    return own and only_fails(symbol.source) and change.base.twin_works(name)
 
 
 def _lives_on(names: set[str], change: PackageChange) -> bool:
