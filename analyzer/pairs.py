@@ -8,6 +8,7 @@ from difflib import SequenceMatcher
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+from analyzer.conditions import is_own_predicate
 from analyzer.effects import one_line
 from analyzer.gains import Sides
 from analyzer.guards import Effect, Guard, divided, guards, work_of
@@ -104,6 +105,7 @@ def pair_guards(changes: Sequence["PackageChange"], reach: Reach) -> GuardChange
             _was_there(function, reach, changes)
             and not _was_away(function, guard, were)
             and not _is_own(function, guard)
+            and not _asks_what_is_new(function, guard)
         ):
             assert function.head is not None  # noqa: S101 - only such a one has guards at head
             added[function.change.dir].append(GuardChange(function.head, guard))
@@ -302,6 +304,18 @@ def _is_own(function: _Function, guard: Guard) -> bool:
         return False
     before = divided(function.base, *change.base.scopes) if function.base is not None else frozenset[str]()
     return guard.condition in divided(function.head, *change.head.scopes) - before
+
+
+def _asks_what_is_new(function: _Function, guard: Guard) -> bool:
+    """Whether a branch asks a method that came with it, and for which the reference does some work: stub-added tells of that."""
+    change, asked = function.change, set(CALLED.findall(guard.condition))
+    return any(
+        name.rpartition(".")[2] in asked
+        and name not in change.base.package.target
+        and is_own_predicate(symbol)
+        and change.head.twin_works(name)
+        for name, symbol in change.head.package.target.items()
+    )
 
 
 def _is_given_up(function: _Function, guard: Guard) -> bool:
