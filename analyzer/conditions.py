@@ -65,6 +65,10 @@ class Scope:
         self._known: dict[str, Truth | str | None] = {}
         self._saying: dict[tuple[bytes, ...], frozenset[bytes]] = {}
 
+    def predicate(self, method: str) -> str:
+        """The full name of the package's own method that answers a question, by its bare name; "" for none, or several."""
+        return self._methods.get(method, "")
+
     @cached_property
     def _methods(self) -> Mapping[str, str]:
         """The package's own predicates that only one of its types has, by their bare names."""
@@ -211,7 +215,7 @@ class Scope:
             return Truth.MAYBE
         given = arguments.named_children if arguments else []
         name = text(function)
-        own = name if function.type == "identifier" else self._methods.get(_last_name(function), "")
+        own = name if function.type == "identifier" else self.predicate(_last_name(function))
         if own in self.names and (own == name or not given):
             worth = self._package_level(own, depth)
             if isinstance(worth, Truth):

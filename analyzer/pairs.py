@@ -8,7 +8,6 @@ from difflib import SequenceMatcher
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from analyzer.conditions import is_own_predicate
 from analyzer.effects import one_line
 from analyzer.gains import Sides
 from analyzer.guards import Effect, Guard, divided, guards, work_of
@@ -308,14 +307,9 @@ def _is_own(function: _Function, guard: Guard) -> bool:
 
 def _asks_what_is_new(function: _Function, guard: Guard) -> bool:
     """Whether a branch asks a method that came with it, and for which the reference does some work: stub-added tells of that."""
-    change, asked = function.change, set(CALLED.findall(guard.condition))
-    return any(
-        name.rpartition(".")[2] in asked
-        and name not in change.base.package.target
-        and is_own_predicate(symbol)
-        and change.head.twin_works(name)
-        for name, symbol in change.head.package.target.items()
-    )
+    head = function.change.head
+    asked = (head.scopes[0].predicate(word) for word in CALLED.findall(guard.condition))
+    return any(name and name not in function.change.base.package.target and head.twin_works(name) for name in asked)
 
 
 def _is_given_up(function: _Function, guard: Guard) -> bool:

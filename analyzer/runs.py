@@ -194,9 +194,10 @@ def _only_here(here: Mapping[str, TestState], there: Mapping[str, TestState], pa
 def _renamed_test(name: str, change: "PackageChange") -> TestState | None:
     """What a test that is new at head was at base under another name, or in another suite."""
     base, head = change.base.tests, change.head.tests
-    new = code_lines(head[name].symbol.source)
-    mine, names = _bare(name), {_bare(other) for other in head}
     gone = [(_bare(other), state) for other, state in base.items() if other not in head]
+    if not gone:
+        return None
+    new, mine, names = code_lines(head[name].symbol.source), _bare(name), {_bare(other) for other in head}
     # What keeps its name in another suite is nobody else.
     candidates = [(n, s) for n, s in gone if n == mine] or [(n, s) for n, s in gone if n not in names]
     return next(

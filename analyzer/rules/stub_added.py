@@ -21,7 +21,9 @@ Not reported
     stub whose Linux twin does nothing either; functions that build an error; a real value (true, a path, a name).
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 from analyzer.body import Body
 from analyzer.diff import NAME_SIMILARITY, Diff, PackageChange, alike, likeness
@@ -37,6 +39,7 @@ ID = "stub-added"
 
 def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
     """The findings of one package."""
+    stubs = _Stubs(change)
     for name in change.names():
         symbol = change.head.package.target.get(name)
         if symbol is None or name in change.base.package.target or change.head.shared(name):
@@ -46,11 +49,11 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
         body = change.head.body(name)
         if body is None or body.stub is None:
             continue
-        if change.head.twin_works(name) and not _was_a_stub(name, change, diff):
+        if change.head.twin_works(name) and not _was_a_stub(name, change, diff, stubs):
             yield _finding(symbol, body, change, diff)
 
 
-def _was_a_stub(name: str, change: PackageChange, diff: Diff) -> bool:
+def _was_a_stub(name: str, change: PackageChange, diff: Diff, stubs: "_Stubs") -> bool:
     """Whether the stub had another name at base, or stood in another package."""
     old = change.renamed_from(name)
     if old is not None:
@@ -61,27 +64,60 @@ def _was_a_stub(name: str, change: PackageChange, diff: Diff) -> bool:
         or _left_its_name(name, change)
         or _was_a_value(name, change)
         or _moved_with_its_twin(name, change, diff)
-        or _taken_out_of_a_stub(name, change)
-        or _took_over_a_refusal(name, change)
+        or stubs.taken_out(name)
+        or stubs.took_over_a_refusal(name)
     )
 
 
-def _took_over_a_refusal(name: str, change: PackageChange) -> bool:
-    """Whether it says what one stub alone said at base, in so many words, and says no more: then that refused for it."""
-    own = _said(change.head.package.target[name])
-    if not own:
-        return False
-    told = [
-        (old, symbol)
-        for old, symbol in change.base.package.target.items()
-        if symbol.declaration.is_function and own & _said(symbol)
-    ]
-    return len(told) == 1 and all(
-        (body := change.base.body(old)) is not None
-        and body.stub is not None
-        and (old not in change.head.package.target or not own & _said(change.head.package.target[old]))
-        for old, _ in told
-    )
+class _Stubs:
+    """What the stubs of a package said and handed on: looked up for each new stub, made once.
+
+    Args:
+        change: the package.
+    """
+
+    def __init__(self, change: PackageChange) -> None:
+        self._change = change
+
+    def took_over_a_refusal(self, name: str) -> bool:
+        """Whether it says what one stub alone said at base, in so many words, and says no more: then that refused for it."""
+        base, head = self._change.base, self._change.head
+        own = _said(head.package.target[name])
+        olds = {old for words in own for old in self._told.get(words, ())}
+        if len(olds) != 1:
+            return False
+        [old] = olds
+        body, now = base.body(old), head.package.target.get(old)
+        return body is not None and body.stub is not None and (now is None or own.isdisjoint(_said(now)))
+
+    def taken_out(self, name: str) -> bool:
+        """Whether a function that is a stub hands on to the new one on both platforms: it was one, or its loss is told."""
+        return any(
+            self._change.base.twin_works(old)
+            and (body := self._change.head.body(old)) is not None
+            and body.stub is not None
+            for old in self._handed_on.get(name, ())
+        )
+
+    @cached_property
+    def _told(self) -> Mapping[str, set[str]]:
+        """The functions of base by the longer texts in them."""
+        found = defaultdict[str, set[str]](set)
+        for old, symbol in self._change.base.package.target.items():
+            for words in _said(symbol) if symbol.declaration.is_function else ():
+                found[words].add(old)
+        return found
+
+    @cached_property
+    def _handed_on(self) -> Mapping[str, set[str]]:
+        """The functions that each platform had for itself at base, by what both call at head."""
+        base, head = self._change.base, self._change.head.package
+        found = defaultdict[str, set[str]](set)
+        for old, symbol in base.package.target.items():
+            if symbol.declaration.is_function and not base.shared(old) and old in head.target and old in head.reference:
+                for called in _calls(head.target[old]) & _calls(head.reference[old]):
+                    found[called].add(old)
+        return found
 
 
 def _said(symbol: Symbol) -> set[str]:
@@ -89,23 +125,8 @@ def _said(symbol: Symbol) -> set[str]:
     return set(LONG_TEXT.findall(one_line(symbol.source.decode(errors="replace"))))
 
 
-def _taken_out_of_a_stub(name: str, change: PackageChange) -> bool:
-    """Whether a function that is a stub hands on to the new one on both platforms: it was one, or its loss is told."""
-    base, head = change.base, change.head
-    sides = head.package.target, head.package.reference
-    return any(
-        not base.shared(old)
-        and base.twin_works(old)
-        and all(old in side and name in _calls(side[old]) for side in sides)
-        and (after := head.body(old)) is not None
-        and after.stub is not None
-        for old, symbol in base.package.target.items()
-        if symbol.declaration.is_function
-    )
-
-
-def _calls(symbol: Symbol) -> list[str]:
-    return CALLED.findall(one_line(symbol.source.decode(errors="replace")))
+def _calls(symbol: Symbol) -> set[str]:
+    return set(CALLED.findall(one_line(symbol.source.decode(errors="replace"))))
 
 
 def _moved_with_its_twin(name: str, change: PackageChange, diff: Diff) -> bool:

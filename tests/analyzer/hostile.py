@@ -10,6 +10,7 @@ SOURCES: dict[str, Callable[[int], bytes]] = {
     "one name": lambda n: P + b"func " + b"a" * n + b"() {}\n",
     "one string": lambda n: P + b'var x = "' + b"a" * n + b'"\n',
     "one refusal": lambda n: F + b'\treturn errors.New("' + b"cannot " * n + b'")\n}\n',
+    "failing": lambda n: F + b"\treturn errors.New(" + b"(" * n + b'"a"' + b")" * n + b")\n}\n",
     "one comment": lambda n: P + b"/*" + b"* /" * n + b"*/\n",
     "parentheses": lambda n: P + b"var x = " + b"(" * n + b"1" + b")" * n + b"\n",
     "returned parentheses": lambda n: F + b"\treturn " + b"(" * n + b"nil" + b")" * n + b"\n}\n",
