@@ -113,8 +113,9 @@ def _refused_before(refusal: str, change: "PackageChange", everything: Sequence[
         return True
     if words and any(words in code for other in everything for code in _built(other)):
         return True
-    olds = (s for s in change.base.package.target.values() if s.declaration.is_function)
-    texts = (r.text for s in olds if s.source not in _heads(change) for r in unsupported(s, change.base.scopes[0]))
+    heads = {s.source for s in change.head.package.target.values()}
+    olds = (s for s in change.base.package.target.values() if s.declaration.is_function and s.source not in heads)
+    texts = (r.text for s in olds for r in unsupported(s, change.base.scopes[0]))
     return any(SequenceMatcher(None, refusal, old, autojunk=False).ratio() >= SAME_REFUSAL for old in texts)
 
 
@@ -123,10 +124,6 @@ def _built(change: "PackageChange") -> Iterator[str]:
     for file in change.base.package.files.values():
         if file.on_target and not file.is_test:
             yield one_line(file.source.content.decode(errors="replace"))
-
-
-def _heads(change: "PackageChange") -> set[bytes]:
-    return {s.source for s in change.head.package.target.values()}
 
 
 def _linux_refuses(refusal: str, name: str, change: "PackageChange") -> bool:
