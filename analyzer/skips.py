@@ -354,9 +354,11 @@ def states(package: Package, target: Scope, reference: Scope) -> dict[str, TestS
     sources = {symbol.file.path: symbol.file.source.content for symbol in package.tests}
 
     def listed(name: str) -> bool:
-        pattern = re.compile(rf"\b{re.escape(name)}\b(?!\s*\()")
-        found = (source for source in sources.values() if name.encode() in source)
-        return any(pattern.search(_STRING.sub('""', line)) for source in found for line in code_lines(source))
+        word, pattern = name.encode(), re.compile(rf"\b{re.escape(name)}\b(?!\s*\()")
+        # Most sources only declare and call it.
+        found = (source for source in sources.values() if source.count(word) > source.count(word + b"("))
+        lines = (line for source in found for line in code_lines(source) if name in line)
+        return any(pattern.search(_STRING.sub('""', line)) for line in lines)
 
     idle, none_runs = _idle_suites(package, target, reference), _ends_before(package, target, reference)
     for symbol in package.tests:
