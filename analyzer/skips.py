@@ -73,52 +73,64 @@ def is_test(symbol: Symbol, listed: Callable[[str], bool]) -> bool:
     return bool(_LISTED_TEST.match(name)) and symbol.declaration.signature.startswith(_TAKES_TEST) and listed(name)
 
 
-def skips(symbol: Symbol, target: Scope, reference: Scope) -> tuple[Skip, ...]:
-    """Where a test ends early on the target, its suite's set-up included; of a test that the target has for itself, anywhere.
+class Skips:
+    """Where tests of one package end early. What a helper does to a test is found once.
 
     Args:
-        symbol: the test.
         target: the names that the package's tests see on the target.
         reference: likewise on the reference.
     """
-    try:
-        return tuple(_with_set_up(symbol, target, reference))
-    except RecursionError:  # generated code is not judged
-        return ()
 
+    def __init__(self, target: Scope, reference: Scope) -> None:
+        self._target = target
+        self._reference = reference
+        self._helpers: dict[tuple[str, int], tuple[Skip, ...]] = {}
 
-def _with_set_up(symbol: Symbol, target: Scope, reference: Scope) -> Iterator[Skip]:
-    if not symbol.file.on_reference:
-        yield from (replace(skip, both=True) for skip in _function(symbol, target, reference, 0, alone=True))
-        return
-    yield from _function(symbol, target, reference, 0)
-    receiver = symbol.name.rpartition(".")[0]
-    for name in _SET_UP if receiver else ():
-        before = target.names.get(f"{receiver}.{name}")
-        if before is not None:
-            for skip in _function(before, target, reference, 1):
-                yield replace(skip, subtest="", line=symbol.declaration.line)
+    def of(self, symbol: Symbol) -> tuple[Skip, ...]:
+        """Where a test ends on the target, its suite's set-up included; of a test that the target has for itself, anywhere."""
+        try:
+            return tuple(self._with_set_up(symbol))
+        except RecursionError:  # generated code is not judged
+            return ()
 
+    def helper(self, symbol: Symbol, depth: int) -> tuple[Skip, ...]:
+        """Where a function ends a test that calls it, so many calls away."""
+        key = (symbol.name, depth)
+        if key not in self._helpers:
+            self._helpers[key] = tuple(self._function(symbol, depth))
+        return self._helpers[key]
 
-def _function(symbol: Symbol, target: Scope, reference: Scope, depth: int, *, alone: bool = False) -> Iterator[Skip]:
-    if not _can_skip(symbol, target, depth):
-        return
-    function = syntax.function_node(symbol.source)
-    if function is not None:
-        walk = _Walk(target, reference, symbol.declaration.line - 1, depth)
-        at = _At(Truth.YES, Truth.NO if alone else Truth.YES, "", {}, own=depth == 0 and not alone)
-        yield from walk.block(function.child_by_field_name("body"), at)
+    def _with_set_up(self, symbol: Symbol) -> Iterator[Skip]:
+        if not symbol.file.on_reference:
+            yield from (replace(skip, both=True) for skip in self._function(symbol, 0, alone=True))
+            return
+        yield from self._function(symbol, 0)
+        receiver = symbol.name.rpartition(".")[0]
+        for name in _SET_UP if receiver else ():
+            before = self._target.names.get(f"{receiver}.{name}")
+            if before is not None:
+                for skip in self.helper(before, 1):
+                    yield replace(skip, subtest="", line=symbol.declaration.line)
 
+    def _function(self, symbol: Symbol, depth: int, *, alone: bool = False) -> Iterator[Skip]:
+        if not self._can_skip(symbol, depth):
+            return
+        function = syntax.function_node(symbol.source)
+        if function is not None:
+            walk = _Walk(self._target, self._reference, symbol.declaration.line - 1, depth, self)
+            at = _At(Truth.YES, Truth.NO if alone else Truth.YES, "", {}, own=depth == 0 and not alone)
+            yield from walk.block(function.child_by_field_name("body"), at)
 
-def _can_skip(symbol: Symbol, scope: Scope, depth: int) -> bool:
-    """Whether a function may skip a test, by its words: most need not be parsed.
+    def _can_skip(self, symbol: Symbol, depth: int) -> bool:
+        """Whether a function may skip a test, by its words: most need not be parsed.
 
-    A test may also return early, or call a function that skips it.
-    """
-    source = symbol.source
-    if any(word in source for word in SKIP_WORDS):
-        return True
-    return not depth and (b"return" in source or not scope.saying(SKIP_WORDS).isdisjoint(_WORD.findall(source)))
+        A test may also return early, or call a function that skips it.
+        """
+        source = symbol.source
+        if any(word in source for word in SKIP_WORDS):
+            return True
+        helpers = self._target.saying(SKIP_WORDS)
+        return not depth and (b"return" in source or not helpers.isdisjoint(_WORD.findall(source)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +173,7 @@ class _Walk:
     reference: Scope
     offset: int
     depth: int
+    known: Skips
 
     def block(self, block: Node | None, at: _At) -> Iterator[Skip]:
         for node in syntax.statements(block):
@@ -264,7 +277,7 @@ class _Walk:
         helper = self.target.names.get(name) if function is not None and function.type == "identifier" else None
         if closures or helper is None or not helper.declaration.is_function or self.depth >= MAX_DEPTH or not given:
             return
-        for skip in _function(helper, self.target, self.reference, self.depth + 1):
+        for skip in self.known.helper(helper, self.depth + 1):
             if not skip.subtest and at.target is not Truth.NO:
                 line = call.start_point.row + self.offset
                 always, newer = skip.always and at.target is Truth.YES, skip.newer or at.newer
@@ -360,11 +373,12 @@ def states(package: Package, target: Scope, reference: Scope) -> dict[str, TestS
         lines = (line for source in found for line in code_lines(source) if name in line)
         return any(pattern.search(_STRING.sub('""', line)) for line in lines)
 
-    idle, none_runs = _idle_suites(package, target, reference), _ends_before(package, target, reference)
+    skips = Skips(target, reference)
+    idle, none_runs = _idle_suites(package, target, reference, skips), _ends_before(package, target, reference)
     for symbol in package.tests:
         if not is_test(symbol, listed) or _runs_suite(symbol):
             continue
-        state = _state(symbol, target, reference)
+        state = _state(symbol, skips)
         if symbol.name.rpartition(".")[0] in idle or (state.built and none_runs):
             skip = Skip("", symbol.declaration.line, always=True)
             state = replace(state, runs=Runs.NEVER, at_all=Runs.NEVER, skips=(*state.skips, skip))
@@ -390,13 +404,13 @@ def _runs_all(mains: Iterable[Symbol], scope: Scope) -> bool:
         return True
 
 
-def _idle_suites(package: Package, target: Scope, reference: Scope) -> set[str]:
+def _idle_suites(package: Package, target: Scope, reference: Scope, skips: Skips) -> set[str]:
     """The types of suites that are only run where the target never comes, and the reference does."""
     inits = (Symbol(init, file) for file in package.files.values() if file.is_test for init in file.facts.inits)
     mine, theirs = set[str](), set[str]()
     for symbol in (*package.tests, *inits):
         if _runs_suite(symbol):
-            ends = [skip for skip in skips(symbol, target, reference) if skip.always and not skip.subtest]
+            ends = [skip for skip in skips.of(symbol) if skip.always and not skip.subtest]
             if symbol.file.on_target and not ends:
                 mine |= _suites_run(symbol, target)
             if symbol.file.on_reference and not any(skip.both for skip in ends):
@@ -405,7 +419,9 @@ def _idle_suites(package: Package, target: Scope, reference: Scope) -> set[str]:
 
 
 def _runs_suite(symbol: Symbol) -> bool:
-    return symbol.declaration.is_function and bool(_RUNS_SUITE.search(symbol.source.decode(errors="replace")))
+    source = symbol.source
+    runs = b"uite" in source and _RUNS_SUITE.search(source.decode(errors="replace"))
+    return bool(runs) and symbol.declaration.is_function
 
 
 def _suites_run(symbol: Symbol, scope: Scope) -> set[str]:
@@ -424,10 +440,10 @@ def _made(maker: str, scope: Scope) -> str:
     return match[1] if match else ""
 
 
-def _state(symbol: Symbol, target: Scope, reference: Scope) -> TestState:
+def _state(symbol: Symbol, skips: Skips) -> TestState:
     if not symbol.file.on_target:
         return TestState(symbol, Runs.NEVER, built=False, skips=(), at_all=Runs.NEVER)
-    found = skips(symbol, target, reference)
+    found = skips.of(symbol)
     mine = tuple(skip for skip in found if not skip.both)
     alike = sum(skip.both and not skip.subtest for skip in found)
     return TestState(symbol, _runs(mine), built=True, skips=mine, at_all=_runs(found), alike=alike)
