@@ -88,13 +88,14 @@ def pair_tests(changes: Sequence["PackageChange"]) -> TestChanges:
 
     A test that keeps its name keeps its identity, in whichever file and package it stands.
     """
-    before: dict[str, Runs] = {}
+    before: dict[str, TestState] = {}
     for change in changes:
         for name, state in change.base.tests.items():
-            if name not in change.head.tests:
-                before[_bare(name)] = min(state.at_all, before.get(_bare(name), Runs.NEVER))
+            known = before.get(_bare(name))
+            if name not in change.head.tests and (known is None or state.at_all < known.at_all):
+                before[_bare(name)] = state
     skipped = {change.dir: list(_tests_lost(change, before, changes)) for change in changes}
-    enabled = {change.dir: list(_tests_won(change)) for change in changes}
+    enabled = {change.dir: list(_tests_won(change, before)) for change in changes}
     return TestChanges(skipped, enabled)
 
 
@@ -109,7 +110,7 @@ def _is_of_a_stub(name: str, view: "View") -> bool:
 
 
 def _tests_lost(
-    change: "PackageChange", moved: Mapping[str, Runs], everything: Sequence["PackageChange"]
+    change: "PackageChange", moved: Mapping[str, TestState], everything: Sequence["PackageChange"]
 ) -> Iterator[TestChange]:
     base, head = change.base.tests, change.head.tests
     idle = idle_suites(base)
@@ -133,7 +134,7 @@ def _tests_lost(
                 if state.built and state.runs > Runs.FULLY and name.rpartition(".")[0] not in idle:
                     yield TestChange(state.symbol.file, state, first, new=True)
                 continue
-            lost_it = state.runs > was
+            lost_it = state.runs > was.at_all
         else:
             lost_it = stops(old, state) or _ends_beside(old, state)
         if lost_it and not _was_of_a_stub(name, everything):
@@ -156,7 +157,7 @@ def _ends_beside(old: TestState, new: TestState) -> bool:
     return own and old.at_all is Runs.SOMETIMES and new.runs > old.runs and new.alike >= old.alike
 
 
-def _tests_won(change: "PackageChange") -> Iterator[TestChange]:
+def _tests_won(change: "PackageChange", moved: Mapping[str, TestState]) -> Iterator[TestChange]:
     base, head = change.base.tests, change.head.tests
     covered = set[str]()
     for file in change.files:
@@ -166,7 +167,7 @@ def _tests_won(change: "PackageChange") -> Iterator[TestChange]:
             if won:
                 yield TestChange(file.head, None, file.head.constraint_line, count=len(won))
     for name, state in head.items():
-        old = base.get(name) or _renamed_test(name, change)
+        old = base.get(name) or _renamed_test(name, change) or moved.get(_bare(name))
         if old is None or name in covered or not old.symbol.file.on_reference:
             continue
         if starts(old, state):

@@ -2,7 +2,8 @@
 
 What it finds
     A test, a subtest, or a whole test file that was skipped or not built on Windows at base, and runs there at head. More than
-    three tests of a file, more than five files of tests of a package, or more than ten of its tests are one finding.
+    three tests of a file, more than five files of tests of a package, or more than ten of its tests are one finding. A test that
+    keeps its name is followed into another package.
 
 Why it matters on Windows
     What works there stays so.
@@ -14,8 +15,8 @@ What to do
     Nothing.
 
 Not reported
-    A new test; a test that is gone; one of a suite that only other systems run, or of a package whose `TestMain` ends before. A test that needs what cannot be built
-    on Windows is a note.
+    A new test; a test that is gone; one of a suite that only other systems run, or of a package whose `TestMain` ends before.
+    A test that needs what cannot be built on Windows is a note.
 """
 
 from collections.abc import Iterator
