@@ -253,8 +253,8 @@ def _with_tags(
             continue
         if finding.rule == "undefined-on-windows" and (finding.package, finding.symbol) in plain:
             continue
-        if finding.symbol is None and finding.path not in asking:
-            continue  # a file that asks for no tag comes and goes only because others are off
+        if finding.path not in asking and (finding.symbol is None or finding.rule in _OF_BRANCHES):
+            continue  # a file that asks for no tag comes and goes only because others are off, and has the same branches
         if (finding.package, finding.symbol, finding.path if finding.symbol is None else "") not in said:
             kept[_key(finding)] = replace(finding, message=finding.message + words)
     return kept
@@ -274,6 +274,8 @@ def _clashes(change: PackageChange) -> bool:
 _FOLDS = {"undefined-on-windows", "vendor-drift"}
 # Rules that speak of what the target newly has.
 _GAINS = {"stub-resolved", "implementation-added", "tag-removed", "guard-removed", "test-enabled"}
+# Rules that read the branches of a function.
+_OF_BRANCHES = {"guard-added", "guard-removed", "option-refused"}
 # Rules that speak of what a plain build lacks; of functions only the last, for a lost one may be there as a stub.
 _SAYS_ABSENT = {"tag-added", "test-skipped", "missing-on-windows"}
 

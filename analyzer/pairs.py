@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
@@ -108,7 +108,11 @@ def pair_guards(changes: Sequence["PackageChange"], reach: Reach) -> GuardChange
         ):
             assert function.head is not None  # noqa: S101 - only such a one has guards at head
             added[function.change.dir].append(GuardChange(function.head, guard))
-    left = [(f, g) for f, g in gone if _is_gain(f, g) and not _refused_elsewhere(g, changes) and _still_done(f, g, own)]
+    left = [
+        (f, g)
+        for f, g in gone
+        if _is_gain(f, g) and not _refused_elsewhere(g, changes) and _still_done(f, g, own, changes)
+    ]
     left += [(f, g) for f, g in narrowed if _is_gain(f, g) and _rest_stays(f, g)]
     for function, guard in left:
         assert function.head is not None  # noqa: S101 - else it is no gain
@@ -431,7 +435,9 @@ def _only_reference(view: View) -> str:
     return one_line(b"\n".join(sources).decode(errors="replace"))
 
 
-def _still_done(function: _Function, guard: Guard, own: Mapping[str, Symbol]) -> bool:
+def _still_done(
+    function: _Function, guard: Guard, own: Mapping[str, Symbol], changes: Sequence["PackageChange"]
+) -> bool:
     """Whether what the guard kept from the target is done there now: by the function, or by what it newly calls."""
     if function.head is None or function.base is None:
         return False
@@ -443,8 +449,21 @@ def _still_done(function: _Function, guard: Guard, own: Mapping[str, Symbol]) ->
         return _rest_stays(function, guard)
     lost, work = _kept(function, guard), work_of(function.head)
     kept_away = set[str]().union(*(g.lost for g in function.after))
-    done = (s for s in lost if any(same_work(s, w) for w in work) and not any(same_work(s, k) for k in kept_away))
-    return next(done, None) is not None or _calls_own(function, guard, own)
+    done = [(s, w) for s in lost for w in work if same_work(s, w) and not any(same_work(s, k) for k in kept_away)]
+    called = set[str]().union(*({*CALLED.findall(w)} - {*CALLED.findall(s)} for s, w in done))
+    went_inside = bool(called) and _calls_own_stub(called, changes)
+    return bool(done and not went_inside) or _calls_own(function, guard, own)
+
+
+def _calls_own_stub(called: Collection[str], changes: Sequence["PackageChange"]) -> bool:
+    """Whether some package has a stub for the target alone of what is called, by bare names."""
+    for change in changes:
+        for name, symbol in change.head.package.target.items():
+            if name.rpartition(".")[2] in called and symbol.declaration.is_function and not change.head.shared(name):
+                body = change.head.body(name)
+                if body is not None and body.stub is not None:
+                    return True
+    return False
 
 
 def _asked_by_helper(function: _Function, guard: Guard) -> bool:
