@@ -34,6 +34,10 @@ from analyzer.syntax import text
 # What a local error is called.
 _ERROR = re.compile(r"^err|Err(?:or)?$")
 _EMPTY = frozenset({'""', "``", "0"})
+# A switch that is set so that something is off.
+_TURNS_OFF = re.compile(
+    r"\b([dD]isable\w*|\w*Disabled?) = true\b|\b([eE]nabled?|[eE]nable[A-Z]\w*|\w*Enabled) = false\b"
+)
 # What a guard is made of.
 _ASKS = (b"if ", b"switch", b"&&")
 # What a refusal must have somewhere; most functions have not.
@@ -47,6 +51,7 @@ class Effect(StrEnum):
     OFF = "off"
     SKIPPED = "skipped"
     FIXED = "fixed"
+    SWITCHED = "switched"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,11 @@ class Guard:
     refused: frozenset[str] = frozenset()
     asked: frozenset[str] = frozenset()
     sure: bool = True
+
+    @property
+    def switches(self) -> frozenset[str]:
+        """The names of what it sets so that something is off."""
+        return frozenset(name for names in _TURNS_OFF.findall(self.source) for name in names if name)
 
 
 def guards(symbol: Symbol, target: Scope, reference: Scope, *, lists: bool = False) -> list[Guard]:
@@ -347,6 +357,8 @@ def _effect(here: Sequence[Node], there: Sequence[Node], *, sure: bool, explicit
         return Effect.REFUSED
     if explicit and any(says_unsupported(refusal) for refusal in mine):
         return Effect.REFUSED
+    if sure and explicit and not there and len(here) == 1 and _TURNS_OFF.search(one_line(text(here[0]))):
+        return Effect.SWITCHED
     works = bool(work(there)) and not merely_checks(there)
     if not here:
         return Effect.SKIPPED if works else None

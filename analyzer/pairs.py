@@ -137,7 +137,7 @@ def _gone_and_come(functions: Sequence[_Function]) -> tuple[_Found, _Found, _Fou
         before, after, pairs = unmatched(function.before, function.after)
         new = [*after, *(new for old, new in pairs if new.sure and not old.sure)]
         sides = function.sides
-        gone += [(function, guard) for guard in before if sides is None or not sides.alike]
+        gone += [(function, guard) for guard in before if sides is None or not sides.same_without(guard)]
         come += [(function, guard) for guard in new if sides is None or not sides.kept_away(guard)]
         narrowed += [(function, old) for old, new in pairs if _is_narrower(old, new) and not _is_joined(function, new)]
     for there, old in list(gone):
@@ -176,7 +176,9 @@ def _is_gain(function: _Function, guard: Guard) -> bool:
     sides = function.sides
     if _is_given_up(function, guard):
         return False
-    return function.head is not None and (sides is None or not (sides.alike or sides.refuses_instead(guard)))
+    return function.head is not None and (
+        sides is None or not (sides.same_without(guard) or sides.refuses_instead(guard))
+    )
 
 
 def _is_narrower(old: Guard, new: Guard) -> bool:
@@ -255,6 +257,8 @@ def _narrowed(old: Guard, new: Guard) -> bool:
 
 def is_the_same(old: Guard, new: Guard) -> bool:
     """Whether a branch in another place is the same one: by its text, or by the work that it keeps away."""
+    if Effect.SWITCHED in {old.effect, new.effect}:
+        return old.effect is new.effect and old.switches == new.switches
     same = bool(old.lost) and 2 * sum(any(same_work(s, n) for n in new.lost) for s in old.lost) >= len(old.lost)
     return (old.effect is new.effect and _likeness(old, new) >= SIMILARITY) or same
 
@@ -414,9 +418,19 @@ def _was_away(function: _Function, guard: Guard, were: _Before) -> bool:
         return True
     if not guard.lost:
         return False
+    if function.base is not None and guard.effect is Effect.SKIPPED and _only_grew(function.base, function.head, guard):
+        return True
     away = were.reference
     mine = one_line(function.base.source.decode(errors="replace")) if function.base is not None else ""
     return 2 * sum(lost in away and lost not in mine for lost in guard.lost) > len(guard.lost)
+
+
+def _only_grew(base: Symbol, head: Symbol | None, guard: Guard) -> bool:
+    """Whether base had the branch, with nothing in it that counts, and what it has now is new: only the reference gains."""
+    asked = f"if {guard.condition} {{"
+    then, now = (one_line(s.source.decode(errors="replace")).count(asked) if s is not None else 0 for s in (base, head))
+    did = work_of(base) if then >= now > 0 else []
+    return then >= now > 0 and not any(same_work(old, lost) for old in did for lost in guard.lost)
 
 
 def _refused_before(base: Symbol, guard: Guard) -> bool:
@@ -447,6 +461,8 @@ def _still_done(
         return True
     if guard.effect in {Effect.REFUSED, Effect.FIXED} and not function.after:
         return _rest_stays(function, guard)
+    if guard.effect is Effect.SWITCHED:
+        return any(switch in code for switch in guard.switches for code in _code(function.change.head))
     lost, work = _kept(function, guard), work_of(function.head)
     kept_away = set[str]().union(*(g.lost for g in function.after))
     done = [(s, w) for s in lost for w in work if same_work(s, w) and not any(same_work(s, k) for k in kept_away)]

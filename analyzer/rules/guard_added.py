@@ -3,7 +3,7 @@
 What it finds
     A branch on the platform (`runtime.GOOS`, a switch on it, a constant, variable, function or predicate method derived from
     it, the system of a container or a daemon, an isolation mode) that is new, and behind which Windows gets an error, returns
-    early, or does not run what Linux runs.
+    early, does not run what Linux runs, or has something set that switches it off (`disabled = true`).
 
 Why it matters on Windows
     The function still builds and its name is still there; only part of what it does is gone.
@@ -15,11 +15,12 @@ What to do
     Implement the part on Windows, or say in its error and in the documentation that it is not there.
 
 Not reported
-    A branch that picks another value (be it an empty text beside a fixed one), takes a faster way or does extra work on Windows; one that only logs, or that is
-    stricter on Linux; a branch that was moved; one that takes the place of a stub, or of a file that Windows did not
-    build; one that says what a file of Windows said before, in whichever package; two files that became one function;
-    a condition that stood where the function is called; conditions that are joined, nested or written in another way,
-    where Windows gets to run what it got before; a block that does nothing but look at something and refuse it.
+    A branch that picks another value (be it an empty text beside a fixed one), takes a faster way or does extra work on
+    Windows; one that only logs, or that is stricter on Linux; a branch that was moved, or that got more to do on Linux than
+    to write something; one that takes the place of a stub, or of a file that Windows did not build; one that says what a
+    file of Windows said before, in whichever package; two files that became one function; a condition that stood where the
+    function is called; conditions that are joined, nested or written in another way, where Windows gets to run what it got
+    before; a block that does nothing but look at something and refuse it.
     It stays in the check run where it keeps away nothing but calls of Windows' own stubs, and where it is about a mechanism
     of Linux or about what a configuration has for Linux alone.
 """

@@ -2,8 +2,7 @@
 
 What it finds
     A function or method that Windows did not have at base, and that is a stub at head (it is empty, returns only zero
-    values, says "not supported", or panics) while Linux does real work; and one that was the same stub for both, where Linux
-    does real work now.
+    values, says "not supported", or panics) while Linux does real work.
 
 Why it matters on Windows
     Shared code now calls something that works on Linux and does nothing on Windows. When it returns a nil error
@@ -43,22 +42,15 @@ def check(change: PackageChange, diff: Diff) -> Iterator[Finding]:
     stubs = _Stubs(change)
     for name in change.names():
         symbol = change.head.package.target.get(name)
-        if symbol is None or change.head.shared(name):
+        if symbol is None or name in change.base.package.target or change.head.shared(name):
             continue
-        was_shared = change.base.shared(name)
-        if name in change.base.package.target and not was_shared:
-            continue
-        if change.base.package.had_with_tags(name) and not was_shared:
+        if change.base.package.had_with_tags(name):
             continue
         body = change.head.body(name)
-        if body is None or body.stub is None or not change.head.twin_works(name):
+        if body is None or body.stub is None:
             continue
-        if was_shared:
-            before = change.base.body(name)
-            if before is not None and before.stub is not None:
-                yield _finding(symbol, body, change, diff, "was a stub on both platforms, and on Windows it still")
-        elif not _was_a_stub(name, change, diff, stubs):
-            yield _finding(symbol, body, change, diff, "is new, and on Windows it")
+        if change.head.twin_works(name) and not _was_a_stub(name, change, diff, stubs):
+            yield _finding(symbol, body, change, diff)
 
 
 def _was_a_stub(name: str, change: PackageChange, diff: Diff, stubs: "_Stubs") -> bool:
@@ -175,7 +167,7 @@ def _is_told_where_asked(name: str, change: PackageChange, diff: Diff) -> bool:
     return any(name in CALLED.findall(found.guard.condition) for found in diff.guards.added.get(change.dir, ()))
 
 
-def _finding(symbol: Symbol, body: Body, change: PackageChange, diff: Diff, what: str) -> Finding:
+def _finding(symbol: Symbol, body: Body, change: PackageChange, diff: Diff) -> Finding:
     name = symbol.name
     twin = change.head.package.reference[name]
     silent = change.head.silent(name)
@@ -188,7 +180,7 @@ def _finding(symbol: Symbol, body: Body, change: PackageChange, diff: Diff, what
         symbol.declaration.end_line,
         "head",
         name,
-        f"{name} {what} {does(body)}{hidden}; Linux does real work ({place_of(twin)}).",
+        f"{name} is new, and on Windows it {does(body)}{hidden}; Linux does real work ({place_of(twin)}).",
         change.dir,
         stub=body.stub,
         gap=change.head.gap(name)

@@ -27,6 +27,7 @@ GUARD_WORDS = {
     Effect.REFUSED: "refuses something on {target}",
     Effect.OFF: "returns early on {target}, before the work that {reference} does",
     Effect.FIXED: "gives one fixed answer on {target}, where {reference} looks at its input",
+    Effect.SWITCHED: "switches something off on {target} that {reference} leaves on",
     Effect.SKIPPED: "skips something on {target} that {reference} does",
 }
 """What a function with a guard does."""
