@@ -6,11 +6,10 @@ from dataclasses import replace
 from functools import cached_property
 
 from analyzer.diff import Diff, FileChange, PackageChange, compare
-from analyzer.findings import losses
+from analyzer.findings import is_of_tests, of_what_is_built
 from analyzer.imports import Modules, find_modules, imports_of
 from analyzer.model import Around, Options, Outline, Snapshot
 from analyzer.platforms import KNOWN_GOARCH, KNOWN_GOOS
-from analyzer.rules.test_skipped import ID as TESTS
 from analyzer.spaces import spaces
 from analyzer.symbols import GoFile, Symbol, directory
 from analyzer.syntax import Import
@@ -78,25 +77,26 @@ class Search:
         return frozenset(_newly_used(diff, around.outline))
 
     def _lost_by(self, known: Around) -> frozenset[str]:
-        """What packages import of which something seems to be lost."""
-        unbuilt = Unbuilt(replace(self._diff, around=known))
-        return frozenset().union(*(unbuilt.unheld(where, tests=tests) for where, tests in self._losing))
+        """What packages import of which something seems to be lost, at base; or won, at head."""
+        diff = replace(self._diff, around=known)
+        sides = {head: Unbuilt(diff, head=head) for head in {head for _, _, head in self._losing}}
+        return frozenset().union(*(sides[head].unheld(where, tests=tests) for where, tests, head in self._losing))
 
     @cached_property
-    def _losing(self) -> Collection[tuple[str, bool]]:
-        """The packages of which something seems to be lost, and whether it is their tests."""
+    def _losing(self) -> Collection[tuple[str, bool, bool]]:
+        """The packages of which something seems to be lost or won, whether it is their tests, and whether it is won."""
         if not any(_may_lose(file) for change in self._diff.packages for file in change.files):
             return ()
-        return {(finding.package, finding.rule == TESTS) for finding in losses(self._diff)}
+        return {(found.package, is_of_tests(found), won) for found, won in of_what_is_built(self._diff)}
 
 
 def _may_lose(file: FileChange) -> bool:
-    """Whether a change of a file may take something from the target alone. Asking all rules costs more than this."""
+    """Whether a change of a file may take something from the target alone, or give it. Asking all rules costs more."""
     now, then = file.head, file.base
     if any(side is not None and side.on_target is not side.on_reference for side in (now, then)):
         return True
     said = [len(_PLATFORM.findall(side.source.content)) if side is not None else 0 for side in (now, then)]
-    return said[0] > said[1]
+    return said[0] != said[1]
 
 
 def divides(names: Iterable[str]) -> bool:

@@ -142,11 +142,16 @@ def _of_rule(rule: Rule, diff: Diff) -> Iterator[Finding]:
                 yield _quiet(finding) if quiet else finding
 
 
-def losses(diff: Diff) -> Iterator[Finding]:
-    """What would be no loss in a package that could not be compiled, as far as it would be told aloud."""
+def of_what_is_built(diff: Diff) -> Iterator[tuple[Finding, bool]]:
+    """What would be no loss where base could not be compiled, or no gain where head cannot, as far as it is told aloud.
+
+    With each comes whether it is a gain.
+    """
     for rule in RULES:
         if rule.id in _FROM_NOTHING:
-            yield from (finding for finding in _of_rule(rule, diff) if finding.gap)
+            yield from ((finding, False) for finding in _of_rule(rule, diff) if finding.gap)
+        elif rule.id == _TO_NOTHING:
+            yield from ((finding, True) for finding in _of_rule(rule, diff) if finding.level is Level.IMPROVEMENT)
 
 
 def _before(finding: Finding, diff: Diff) -> Place | None:
@@ -171,7 +176,17 @@ def _before(finding: Finding, diff: Diff) -> Place | None:
 _LOSSES = {"implementation-lost", "tag-added", "missing-on-windows"}
 _GONE = {"implementation-lost", "tag-added", "test-skipped"}
 # What is no loss in a package that could not be compiled.
-_FROM_NOTHING = {*_GONE, "stub-added", "guard-added", "option-refused", "missing-on-windows", "signature-drift"}
+_FROM_NOTHING = {
+    *_GONE,
+    "stub-added",
+    "guard-added",
+    "option-refused",
+    "missing-on-windows",
+    "signature-drift",
+    "undefined-on-windows",
+}
+# What is no gain where it cannot be compiled.
+_TO_NOTHING = "test-enabled"
 
 
 def _never_was(finding: Finding, diff: Diff) -> bool:
@@ -181,14 +196,19 @@ def _never_was(finding: Finding, diff: Diff) -> bool:
 
 def _could_not_build(finding: Finding, diff: Diff) -> bool:
     """Whether what a finding is about could not be compiled at base: Windows never had it, whatever comes of it."""
-    if finding.rule == "test-skipped":
-        return diff.unbuilt.tests(finding.package)
-    return finding.rule in _FROM_NOTHING and diff.unbuilt.code(finding.package)
+    if finding.rule not in _FROM_NOTHING:
+        return False
+    return diff.unbuilt.tests(finding.package) if is_of_tests(finding) else diff.unbuilt.code(finding.package)
+
+
+def is_of_tests(finding: Finding) -> bool:
+    """Whether a finding is about tests, not about what they test."""
+    return finding.rule in {"test-skipped", "test-enabled"} or finding.path.endswith("_test.go")
 
 
 def _cannot_build(finding: Finding, diff: Diff) -> bool:
     """Whether a test that nothing keeps from Windows any more cannot be compiled there."""
-    return finding.rule == "test-enabled" and diff.unbuilt_at_head.tests(finding.package)
+    return finding.rule == _TO_NOTHING and diff.unbuilt_at_head.tests(finding.package)
 
 
 def _quiet(finding: Finding) -> Finding:

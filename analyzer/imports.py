@@ -15,7 +15,7 @@ UNIX_ONLY = frozenset({"golang.org/x/sys/unix", "log/syslog"})
 
 # What Go's syscall has on Linux and not on Windows, as far as people use it. The package is frozen.
 UNIX_CALLS = re.compile(
-    rb"\bsyscall\.(?:(?:CLONE|LOCK|MNT|MS|NETLINK|PR|RLIMIT|SYS)_\w+|TC[GS]ETS|TIOC\w+|SIG(?:C|IO|POLL|PROF|PWR|ST|SYS|TS|TT"
+    rb"\bsyscall\.((?:CLONE|LOCK|MNT|MS|NETLINK|PR|RLIMIT|SYS)_\w+|TC[GS]ETS|TIOC\w+|SIG(?:C|IO|POLL|PROF|PWR|ST|SYS|TS|TT"
     rb"|U|VT|WINCH|X)\w*|Kill|Flock|[GS]etrlimit|Rlimit|Gettid|Credential|Chroot|Mkfifo|Mknod|Mount|Unmount|PivotRoot"
     rb"|RawSyscall6?|Set(?:gid|uid|groups|regid|resgid|resuid|reuid|xattr)|L?[sS]tat|Stat(?:_t|fs|fs_t)|Sync|Sysinfo(?:_t)?"
     rb"|Termios|Umask|Uname|Utsname|Unshare|Wait4|WNOHANG|Dirent|ReadDirent|Openat|Faccessat)\b"
@@ -110,9 +110,15 @@ def unix_only(files: Iterable[GoFile]) -> bool:
     """Whether something that the target builds uses what no target but a Unix has: it never built there."""
     for file in files:
         paths = {i.path for i in file.facts.imports} if file.on_target else set()
-        if not UNIX_ONLY.isdisjoint(paths) or ("syscall" in paths and UNIX_CALLS.search(file.source.content)):
+        if not UNIX_ONLY.isdisjoint(paths) or ("syscall" in paths and _calls_unix(file)):
             return True
     return False
+
+
+def _calls_unix(file: GoFile) -> bool:
+    """Whether the code of a file has such a call; a comment is none."""
+    names = sorted({found[1].decode() for found in UNIX_CALLS.finditer(file.source.content)})
+    return any(True for _ in qualified_uses(file, "syscall", names))
 
 
 def qualified_uses(file: GoFile, qualifier: str, names: Iterable[str]) -> Iterator[tuple[str, Node]]:
