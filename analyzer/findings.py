@@ -150,7 +150,7 @@ def of_what_is_built(diff: Diff) -> Iterator[tuple[Finding, bool]]:
     for rule in RULES:
         if rule.id in _FROM_NOTHING:
             yield from ((finding, False) for finding in _of_rule(rule, diff) if finding.gap)
-        elif rule.id == _TO_NOTHING:
+        elif rule.id in _GAINS:
             yield from ((finding, True) for finding in _of_rule(rule, diff) if finding.level is Level.IMPROVEMENT)
 
 
@@ -185,8 +185,8 @@ _FROM_NOTHING = {
     "signature-drift",
     "undefined-on-windows",
 }
-# What is no gain where it cannot be compiled.
-_TO_NOTHING = "test-enabled"
+# Rules that speak of what the target newly has: no gain where it cannot be compiled, or is built with a tag given up.
+_GAINS = {"stub-resolved", "implementation-added", "tag-removed", "guard-removed", "test-enabled"}
 
 
 def _never_was(finding: Finding, diff: Diff) -> bool:
@@ -207,14 +207,19 @@ def is_of_tests(finding: Finding) -> bool:
 
 
 def _cannot_build(finding: Finding, diff: Diff) -> bool:
-    """Whether a test that nothing keeps from Windows any more cannot be compiled there."""
-    return finding.rule == _TO_NOTHING and diff.unbuilt_at_head.tests(finding.package)
+    """Whether what nothing keeps from Windows any more cannot be compiled there."""
+    if finding.rule not in _GAINS or finding.level is not Level.IMPROVEMENT:
+        return False
+    built = diff.unbuilt_at_head
+    return built.tests(finding.package) if is_of_tests(finding) else built.code(finding.package)
 
 
 def _quiet(finding: Finding) -> Finding:
     """The finding, for the check run alone: nobody can miss anything, or have it."""
     if finding.level is Level.IMPROVEMENT:
         return replace(finding, level=Level.NOTE, message=finding.message + CANNOT_BUILD)
+    if finding.rule == "implementation-lost" and finding.side == "base" and finding.stub is not None:
+        return replace(finding, level=Level.NOTE, gap=False, message=finding.message + NEVER_BUILT)
     level = Level.WARNING if finding.level is Level.REGRESSION else finding.level
     return replace(finding, level=level, gap=False, message=finding.message + NEVER_BUILT)
 
@@ -292,10 +297,8 @@ def _clashes(change: PackageChange) -> bool:
 
 # Rules that tell many symbols of a package as one: which of them leads depends on the files that are held.
 _FOLDS = {"undefined-on-windows", "vendor-drift"}
-# Rules that speak of what the target newly has.
-_GAINS = {"stub-resolved", "implementation-added", "tag-removed", "guard-removed", "test-enabled"}
 # Rules that read the branches of a function.
-_OF_BRANCHES = {"guard-added", "guard-removed", "option-refused"}
+_OF_BRANCHES = {"guard-added", "guard-removed", "option-refused", "test-skipped", "test-enabled"}
 # Rules that speak of what a plain build lacks; of functions only the last, for a lost one may be there as a stub.
 _SAYS_ABSENT = {"tag-added", "test-skipped", "missing-on-windows"}
 

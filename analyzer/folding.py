@@ -23,9 +23,9 @@ _NAMED = 3
 _FILES = {
     "implementation-lost": "{n} files of this package no longer build on Windows, and nothing there replaces what they have",
     "tag-added": "{n} files of this package no longer build on Windows",
-    "test-skipped": "The tests of {n} files of this package no longer run on Windows",
+    "test-skipped": "{tests} in {n} files of this package no longer run on Windows",
     "tag-removed": "{n} files of this package now build on Windows",
-    "test-enabled": "The tests of {n} files of this package now run on Windows",
+    "test-enabled": "{tests} in {n} files of this package now run on Windows",
 }
 _TESTS = {"test-skipped": "no longer run on Windows", "test-enabled": "now run on Windows"}
 
@@ -111,7 +111,11 @@ def _files(group: Sequence[Finding]) -> Finding | None:
     paths = _unlike(f.path for f in group)
     if len(paths) <= MAX_OF_ONE_PACKAGE and len(group) <= MAX_TESTS:
         return None
-    return _one(group, _FILES[group[0].rule].format(n=len(paths)), [path.rpartition("/")[2] for path in paths])
+    single = [part.symbol for f in group for part in (f.parts or (f,))]
+    # Of a whole file it is not known how many of its tests ran.
+    tests = "Tests" if None in single else f"{len(_unlike(map(str, single)))} tests"
+    words = _FILES[group[0].rule].format(n=len(paths), tests=tests)
+    return _one(group, words, [path.rpartition("/")[2] for path in paths])
 
 
 def _one(group: Sequence[Finding], words: str, names: Iterable[str]) -> Finding:

@@ -26,13 +26,23 @@ def test_it_says_how_many_they_are_and_names_some() -> None:
         "Listen, Dial, Remove and 1 more.",
         "test-skipped/many-of-one-file": "4 tests of this file no longer run on Windows: TestStart, TestStop, TestPause and "
         "1 more.",
-        "test-skipped/many-files": "The tests of 6 files of this package no longer run on Windows: close_test.go, "
+        "test-skipped/many-files": "Tests in 6 files of this package no longer run on Windows: close_test.go, "
         "open_test.go, read_test.go and 3 more.",
-        "test-enabled/many-files": "The tests of 6 files of this package now run on Windows: close_test.go, open_test.go, "
+        "test-enabled/many-files": "Tests in 6 files of this package now run on Windows: close_test.go, open_test.go, "
         "read_test.go and 3 more.",
         "tag-removed/many-files": "6 files of this package now build on Windows: close.go, open.go, read.go and 3 more.",
     }
     assert {name: _first(findings(*_case(name))).message for name in said} == said
+
+
+def test_of_tests_that_are_known_one_by_one_it_says_how_many() -> None:
+    skip = 'if runtime.GOOS == "windows" {\n\t\tt.Skip("FIXME")\n\t}'
+    base = {f"pier/b{n}_test.go": f'package pier\n\nfunc TestB{n}(t *testing.T) {{ t.Log("{n}") }}\n' for n in range(6)}
+    head = {path: code.replace("{ t.Log", f"{{\n\t{skip}\n\tt.Log") for path, code in base.items()}
+    found = _first(findings(base, head))
+    assert found.message == (
+        "6 tests in 6 files of this package no longer run on Windows: b0_test.go, b1_test.go, b2_test.go and 3 more."
+    )
 
 
 def test_it_speaks_of_the_platforms_that_are_compared() -> None:
