@@ -37,6 +37,8 @@ _EMPTY = frozenset({'""', "``", "0"})
 # A switch that is set so that something is off.
 _TURNS_OFF = re.compile(
     r"\b([dD]isable\w*|\w*Disabled?) = true\b|\b([eE]nabled?|[eE]nable[A-Z]\w*|\w*Enabled) = false\b"
+    # An option of a command that is not shown.
+    r"|\.MarkHidden\(\"([\w-]+)\"\)"
 )
 # What a guard is made of.
 _ASKS = (b"if ", b"switch", b"&&")

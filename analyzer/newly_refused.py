@@ -93,10 +93,13 @@ def _own(view: View, name: str) -> Symbol | None:
 
 
 def _refuses_less(old: Symbol | None, new: Symbol, change: "PackageChange") -> bool:
-    """Whether a refusal went as one came: then less is refused, or the same in other words."""
+    """Whether a refusal went, and none that is much like it took its place: then something else is taken now."""
+    if old is None:
+        return False
     source = one_line(new.source.decode(errors="replace"))
-    scope = change.base.scopes[0]
-    return old is not None and any(refusal.text not in source for refusal in refused(old, scope))
+    gone = [refusal.text for refusal in refused(old, change.base.scopes[0]) if refusal.text not in source]
+    there = [refusal.text for refusal in refused(new, change.head.scopes[0])] if gone else []
+    return any(not any(_worded_alike(text, other) for other in there) for text in gone)
 
 
 def _takes_more(asked: str, old: Symbol | None, new: Symbol) -> bool:
@@ -109,19 +112,24 @@ def _takes_more(asked: str, old: Symbol | None, new: Symbol) -> bool:
 def _refused_before(refusal: str, change: "PackageChange", everything: Sequence["PackageChange"]) -> bool:
     """Whether some code that the target built at base said the same, or nearly so in the package itself."""
     words = max(LONG_TEXT.findall(refusal), key=len, default="")
-    if any(refusal in code for code in _built(change)):
+    if any(refusal in code for code in _built(change.base)):
         return True
-    if words and any(words in code for other in everything for code in _built(other)):
+    if words and any(words in code for other in everything for code in _built(other.base)):
         return True
     heads = {s.source for s in change.head.package.target.values()}
     olds = (s for s in change.base.package.target.values() if s.declaration.is_function and s.source not in heads)
     texts = (r.text for s in olds for r in unsupported(s, change.base.scopes[0]))
-    return any(SequenceMatcher(None, refusal, old, autojunk=False).ratio() >= SAME_REFUSAL for old in texts)
+    # What is still said elsewhere was not reworded.
+    return any(_worded_alike(refusal, old) and not any(old in code for code in _built(change.head)) for old in texts)
 
 
-def _built(change: "PackageChange") -> Iterator[str]:
-    """The code that the target built at base."""
-    for file in change.base.package.files.values():
+def _worded_alike(one: str, other: str) -> bool:
+    return SequenceMatcher(None, one, other, autojunk=False).ratio() >= SAME_REFUSAL
+
+
+def _built(view: View) -> Iterator[str]:
+    """The code that the target builds."""
+    for file in view.package.files.values():
         if file.on_target and not file.is_test:
             yield one_line(file.source.content.decode(errors="replace"))
 

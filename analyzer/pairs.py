@@ -38,6 +38,8 @@ _NAME = re.compile(r"(?<![.\w])[A-Za-z_]\w*")
 _COPIES = re.compile(r"[\w.]+ = (?:u?int\d*|float\d+|string|bool)?\(?[\w.]+\)?$")
 # A text of some length within a refusal.
 _LITERAL = re.compile(r"""("(?:[^"\\\n]|\\.)*"|`[^`]*`)""")
+# The share of a branch's work that the target must not have come to: to look whether there is something to do is none.
+MOST = 0.75
 # Characters of a text that is long enough to be told from others.
 MIN_WORDS = 14
 # Characters of a branch that are compared.
@@ -420,6 +422,8 @@ def _was_away(function: _Function, guard: Guard, were: _Before) -> bool:
         return False
     if function.base is not None and guard.effect is Effect.SKIPPED and _only_grew(function.base, function.head, guard):
         return True
+    if guard.effect is not Effect.REFUSED and _never_came(function, guard):
+        return True
     away = were.reference
     mine = one_line(function.base.source.decode(errors="replace")) if function.base is not None else ""
     return 2 * sum(lost in away and lost not in mine for lost in guard.lost) > len(guard.lost)
@@ -431,6 +435,20 @@ def _only_grew(base: Symbol, head: Symbol | None, guard: Guard) -> bool:
     then, now = (one_line(s.source.decode(errors="replace")).count(asked) if s is not None else 0 for s in (base, head))
     did = work_of(base) if then >= now > 0 else []
     return then >= now > 0 and not any(same_work(old, lost) for old in did for lost in guard.lost)
+
+
+def _never_came(function: _Function, guard: Guard) -> bool:
+    """Whether base did what the branch keeps away, or nearly that, and the target came to hardly any of it."""
+    if function.sides is None or function.base is None:
+        return False
+    came = {step.whole or step.says for step in function.sides.before}
+    away = [did for did in work_of(function.base) if did not in came]
+    never = [
+        lost
+        for lost in guard.lost
+        if any(same_work(did, lost) for did in away) and not any(same_work(did, lost) for did in came)
+    ]
+    return bool(never) and len(never) >= MOST * len(guard.lost)
 
 
 def _refused_before(base: Symbol, guard: Guard) -> bool:

@@ -10,6 +10,7 @@ SAYS_UNSUPPORTED = re.compile(
     r"|\b(?:not|never)\s+(?:\w+\s+)?(?:on|for|under)\s+(?:windows|this\s+(?:platform|os|system))"
     r"|\b(?:cannot|can't|can\s+not)\b.{0,120}\b(?:on|under)\s+(?:windows|this\s+(?:platform|os|system))"
     r"|\bwindows\b[^.;\n]{0,80}\bonly\s+(?:supports?|allows?|accepts?)\b|\bonly\s+(?:supports?|allows?|accepts?)\b[^.;\n]{0,80}\bon\s+windows\b"
+    r"|\b(?:invalid|(?:not|n't)\s+(?:valid|allowed|permitted|possible))\b[^;\n]{0,80}\b(?:on|for|under)\s+windows\b"
     r"|\bnot\s+yet\b",
     re.IGNORECASE,
 )
