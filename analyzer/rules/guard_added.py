@@ -17,10 +17,10 @@ What to do
 Not reported
     A branch that picks another value (be it an empty text beside a fixed one), takes a faster way or does extra work on
     Windows; one that only logs, or that is stricter on Linux; a branch that was moved, or that got more to do on Linux than
-    to write something; one that takes the place of a stub, or of a file that Windows did not build; one that says what a
-    file of Windows said before, in whichever package; two files that became one function; a condition that stood where the
-    function is called; conditions that are joined, nested or written in another way, where Windows gets to run what it got
-    before; a block that does nothing but look at something and refuse it.
+    to write something; work that Windows never came to; one that takes the place of a stub, or of a file that Windows did
+    not build; one that says what a file of Windows said before, in whichever package; two files that became one function;
+    a condition that stood where the function is called; conditions that are joined, nested or written in another way,
+    where Windows gets to run what it got before; a block that does nothing but look at something and refuse it.
     It stays in the check run where it keeps away nothing but calls of Windows' own stubs, and where it is about a mechanism
     of Linux or about what a configuration has for Linux alone.
 """

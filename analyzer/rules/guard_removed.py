@@ -16,8 +16,8 @@ What to do
 Not reported
     A branch that went away together with what it guarded, was moved, became a function that does nothing on Windows, in
     whichever package, or is written in another way, so that Windows gets to run what it got before; one that refused,
-    where a refusal that asks for the platform takes its place; one about a value that goes with it. Helpers of tests, and
-    functions that are named after Linux, are a note.
+    where a refusal that asks for the platform takes its place; one about a value that goes with it. Helpers of tests,
+    functions that are named after Linux, and what cannot be built on Windows all the same are a note.
 """
 
 from collections.abc import Iterator

@@ -15,7 +15,8 @@ What to do
 Not reported
     A function that is new on both platforms; a function of a file whose build constraint was removed (tag-removed says
     it once). Unexported helpers and functions that are named after Linux are a note, and so is what Windows has now and
-    never comes to, and code of Linux's mechanisms, or about what only a Linux container has, that became shared.
+    never comes to or cannot build, and code of Linux's mechanisms, or about what only a Linux container has, that became
+    shared.
 """
 
 from collections.abc import Iterator

@@ -14,8 +14,9 @@ What to do
     Nothing.
 
 Not reported
-    A stub that changed its kind, or now always gives another error; a stub that was removed; a stub that lives on for another type; shared code
-    with nothing in it but what its callers did before. Helpers of tests, and functions that are named after Linux, are a note.
+    A stub that changed its kind, or now always gives another error; a stub that was removed; a stub that lives on for another
+    type; shared code with nothing in it but what its callers did before. Helpers of tests, functions that are named after
+    Linux, and what cannot be built on Windows all the same are a note.
 """
 
 from collections.abc import Iterator

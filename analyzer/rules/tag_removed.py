@@ -18,7 +18,7 @@ Not reported
     for them; a fallback file that brings nothing but stubs; one that has only values for its package's own use, or that
     was left with values when its functions went elsewhere; one that changes nothing but what only a Linux container has.
     One that brings exported types and values alone is a note: they can be named on Windows now, and nothing more happens
-    there. So is one that is named after Linux, or its package.
+    there. So is one that is named after Linux, or its package, and one that cannot be built on Windows all the same.
 """
 
 from collections.abc import Iterator

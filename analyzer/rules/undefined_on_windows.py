@@ -16,9 +16,10 @@ What to do
     Declare the symbol for Windows too, or move the use to where the declaration is.
 
 Not reported
-    What does not compile on Linux either; a package that did not compile on Windows before; what a plain build has, and a
-    tag of the project's own takes away; names that a dot import, cgo or
-    a file that could not be read may bring; members of values whose type only a compiler knows, or that embed others.
+    What does not compile on Linux either; a package that did not compile on Windows before (where it did not because of
+    what it imports, it stays in the check run); what a plain build has, and a tag of the project's own takes away; names
+    that a dot import, cgo or a file that could not be read may bring; members of values whose type only a compiler knows, or
+    that embed others.
 """
 
 from collections.abc import Iterator
