@@ -57,9 +57,34 @@ class Reach:
         return any(_comes_to(s, word, view.scopes[0]) and self.reached(view, s.name) for s in callers)
 
     def asked_for(self, view: View, name: str) -> bool:
-        """Whether something that the target builds names a function, or nothing does as yet; else it is the others' own."""
+        """Whether the target comes to something that names a function, or nothing does as yet; else it is the others' own."""
         mine, theirs = self.named(view, name)
-        return mine or not theirs
+        return (mine and self._come_to(view, name)) or not (mine or theirs)
+
+    def _come_to(self, view: View, name: str) -> bool:
+        """Whether what names a function on the target does so where the target comes: not in a branch of the others."""
+        receiver, _, bare = name.rpartition(".")
+        for other, word in zip(self._views, self._words(view, name), strict=True):
+            package = other.package
+            if other is not view and f'/{view.package.dir}"' not in "".join(self._code(package)) and not receiver:
+                continue
+            named = [s for s in _functions(package) if bare.encode() in s.source and s.name != name]
+            within = [s for s in named if word.search(one_line(_body(s)))]
+            if any(_comes_to(s, word, other.scopes[0]) for s in within):
+                return True
+            count = sum(len(word.findall(one_line(s.source.decode(errors="replace")))) for s in _functions(package))
+            if sum(len(word.findall(code)) for code in self._code(package)) > count:
+                return True
+        return False
+
+    def _words(self, view: View, name: str) -> list[re.Pattern[str]]:
+        """How each package names a function or a type. A method of that name is not what an import has under the same name."""
+        receiver, _, bare = name.rpartition(".")
+        behind, own = re.compile(rf"\.\s*{re.escape(bare)}\b"), re.compile(rf"(?<![.\w]){re.escape(bare)}\b")
+        return [
+            _of_values(bare, other.package.files.values()) if receiver else behind if other is not view else own
+            for other in self._views
+        ]
 
     def named(self, view: View, name: str, apart: str = "") -> tuple[bool, bool]:
         """Whether something that the target builds names a function or a type, and whether other code does.
@@ -70,17 +95,7 @@ class Reach:
             apart: a file that does not count.
         """
         receiver, _, bare = name.rpartition(".")
-        behind = rf"\.\s*{re.escape(bare)}\b"
-        own = re.compile(rf"(?<![.\w]){re.escape(bare)}\b")
-        # A method of that name is not what an import has under the same name.
-        there = [
-            _of_values(bare, other.package.files.values())
-            if receiver
-            else re.compile(behind)
-            if other is not view
-            else own
-            for other in self._views
-        ]
+        there = self._words(view, name)
         itself = [s for s in (view.package.target.get(name), view.package.reference.get(name)) if s is not None]
         declared = [one_line(s.source.decode(errors="replace")) for s in itself]
         gone = [

@@ -14,7 +14,8 @@ Example
 What to do
     Implement it, or return an error that says so. If the mechanism exists on Linux only, nothing: such a stub is kept
     out of the comment, and so is a step of the package's own that gives nothing but an error, what takes, gives or looks at
-    what a configuration has for Linux alone, and a predicate that a new branch asks, which is told itself.
+    what a configuration has for Linux alone, what is called only in branches that Windows never takes, and a predicate that
+    a new branch asks, which is told itself.
 
 Not reported
     A stub that was renamed, moved (also with its Linux twin to another type), re-signed or taken out of another stub; a
