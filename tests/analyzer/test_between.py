@@ -222,6 +222,7 @@ def test_guards_without_end_are_not_compared(monkeypatch: pytest.MonkeyPatch) ->
 _ONLY_THE_SOURCE_TELLS = {
     "asks-a-new-method",
     "fields-of-each",
+    "grew",
     "moved-and-never-reached",
     "of-a-stub",
     "own-value",
