@@ -79,18 +79,18 @@ class Search:
     def _lost_by(self, known: Around) -> frozenset[str]:
         """What packages import of which something seems to be lost, at base; or won, at head."""
         diff = replace(self._diff, around=known)
-        sides = {head: Unbuilt(diff, head=head) for head in {head for _, _, head in self._losing}}
-        return frozenset().union(*(sides[head].unheld(where, tests=tests) for where, tests, head in self._losing))
+        sides = {head: Unbuilt(diff, head=head) for head in {head for _, _, head in self._at_stake}}
+        return frozenset().union(*(sides[head].unheld(where, tests=tests) for where, tests, head in self._at_stake))
 
     @cached_property
-    def _losing(self) -> Collection[tuple[str, bool, bool]]:
+    def _at_stake(self) -> Collection[tuple[str, bool, bool]]:
         """The packages of which something seems to be lost or won, whether it is their tests, and whether it is won."""
-        if not any(_may_lose(file) for change in self._diff.packages for file in change.files):
+        if not any(_may_matter(file) for change in self._diff.packages for file in change.files):
             return ()
         return {(found.package, is_of_tests(found), won) for found, won in of_what_is_built(self._diff)}
 
 
-def _may_lose(file: FileChange) -> bool:
+def _may_matter(file: FileChange) -> bool:
     """Whether a change of a file may take something from the target alone, or give it. Asking all rules costs more."""
     now, then = file.head, file.base
     if any(side is not None and side.on_target is not side.on_reference for side in (now, then)):

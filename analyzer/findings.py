@@ -218,9 +218,8 @@ def _quiet(finding: Finding) -> Finding:
     """The finding, for the check run alone: nobody can miss anything, or have it."""
     if finding.level is Level.IMPROVEMENT:
         return replace(finding, level=Level.NOTE, message=finding.message + CANNOT_BUILD)
-    if finding.rule == "implementation-lost" and finding.side == "base" and finding.stub is not None:
-        return replace(finding, level=Level.NOTE, gap=False, message=finding.message + NEVER_BUILT)
-    level = Level.WARNING if finding.level is Level.REGRESSION else finding.level
+    lost_stub = finding.rule == "implementation-lost" and finding.side == "base" and finding.stub is not None
+    level = Level.NOTE if lost_stub else Level.WARNING if finding.level is Level.REGRESSION else finding.level
     return replace(finding, level=level, gap=False, message=finding.message + NEVER_BUILT)
 
 

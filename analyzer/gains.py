@@ -44,14 +44,8 @@ class Sides:
         """Whether the target gets to run the same."""
         return self.before == self.after
 
-    def same_without(self, guard: Guard) -> bool:
-        """Whether the target gets to run the same without a guard of base. What it only sets tells nothing by itself."""
-        return self.alike and guard.effect is not Effect.SWITCHED
-
     def kept_away(self, guard: Guard) -> bool:
         """Whether base had all that a guard of head keeps away, and the target did not get there either."""
-        if guard.effect is Effect.SWITCHED:
-            return False
         before = {step.whole or step.says for step in self.before}
         did = {*work_of(self._symbols[0])}
         if self.alike:

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from analyzer.effects import LONG_TEXT, one_line
 from analyzer.guards import Refusal, refused, unsupported
+from analyzer.pairs import worded_alike
 from analyzer.parity import View
 from analyzer.symbols import Symbol
 from analyzer.taken import taken
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 _CALLED = re.compile(r"\b(\w+)\(")
 _FIELD = re.compile(r"(?<=\.)[A-Za-z_]\w*\b(?!\()")
-# Two refusals this much alike are one that was reworded.
-SAME_REFUSAL = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,7 @@ def _refuses_less(old: Symbol | None, new: Symbol, change: "PackageChange") -> b
     source = one_line(new.source.decode(errors="replace"))
     gone = [refusal.text for refusal in refused(old, change.base.scopes[0]) if refusal.text not in source]
     there = [refusal.text for refusal in refused(new, change.head.scopes[0])] if gone else []
-    return any(not any(_worded_alike(text, other) for other in there) for text in gone)
+    return any(not any(worded_alike(text, other) for other in there) for text in gone)
 
 
 def _takes_more(asked: str, old: Symbol | None, new: Symbol) -> bool:
@@ -120,11 +118,7 @@ def _refused_before(refusal: str, change: "PackageChange", everything: Sequence[
     olds = (s for s in change.base.package.target.values() if s.declaration.is_function and s.source not in heads)
     texts = (r.text for s in olds for r in unsupported(s, change.base.scopes[0]))
     # What is still said elsewhere was not reworded.
-    return any(_worded_alike(refusal, old) and not any(old in code for code in _built(change.head)) for old in texts)
-
-
-def _worded_alike(one: str, other: str) -> bool:
-    return SequenceMatcher(None, one, other, autojunk=False).ratio() >= SAME_REFUSAL
+    return any(worded_alike(refusal, old) and not any(old in code for code in _built(change.head)) for old in texts)
 
 
 def _built(view: View) -> Iterator[str]:
@@ -143,7 +137,7 @@ def _refused_everywhere(refusal: str, everything: Sequence["PackageChange"]) -> 
     """Whether code that only the reference builds newly says nearly the same: then it is no matter of platforms."""
     words = max(LONG_TEXT.findall(refusal), key=len, default="")
     return bool(words) and any(
-        SequenceMatcher(None, words, other, autojunk=False).ratio() >= SAME_REFUSAL
+        worded_alike(words, other)
         for change in everything
         for other in _said_by_reference(change.head) - _said_by_reference(change.base)
     )

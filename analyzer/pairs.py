@@ -139,7 +139,7 @@ def _gone_and_come(functions: Sequence[_Function]) -> tuple[_Found, _Found, _Fou
         before, after, pairs = unmatched(function.before, function.after)
         new = [*after, *(new for old, new in pairs if new.sure and not old.sure)]
         sides = function.sides
-        gone += [(function, guard) for guard in before if sides is None or not sides.same_without(guard)]
+        gone += [(function, guard) for guard in before if sides is None or not sides.alike]
         come += [(function, guard) for guard in new if sides is None or not sides.kept_away(guard)]
         narrowed += [(function, old) for old, new in pairs if _is_narrower(old, new) and not _is_joined(function, new)]
     for there, old in list(gone):
@@ -178,9 +178,7 @@ def _is_gain(function: _Function, guard: Guard) -> bool:
     sides = function.sides
     if _is_given_up(function, guard):
         return False
-    return function.head is not None and (
-        sides is None or not (sides.same_without(guard) or sides.refuses_instead(guard))
-    )
+    return function.head is not None and (sides is None or not (sides.alike or sides.refuses_instead(guard)))
 
 
 def _is_narrower(old: Guard, new: Guard) -> bool:
@@ -363,7 +361,7 @@ class _Before:
     def refused(self, guard: Guard) -> bool:
         """Whether code of the target's own said nearly what the branch says: the two platforms' files became one."""
         said = _said(guard)
-        return bool(said) and all(any(_worded_alike(old, new) for old in self._said) for new in said)
+        return bool(said) and all(any(worded_alike(old, new) for old in self._said) for new in said)
 
 
 def _said(guard: Guard) -> list[str]:
@@ -372,7 +370,8 @@ def _said(guard: Guard) -> list[str]:
     return said if all(set(_WORD.findall(words.lower())) - _SAYS_NOTHING for words in said) else []
 
 
-def _worded_alike(old: str, new: str) -> bool:
+def worded_alike(old: str, new: str) -> bool:
+    """Whether two refusals are one that was reworded."""
     return SequenceMatcher(None, old, new, autojunk=False).ratio() >= SAME_STATEMENT
 
 
@@ -420,7 +419,7 @@ def _was_away(function: _Function, guard: Guard, were: _Before) -> bool:
         return True
     if not guard.lost:
         return False
-    if function.base is not None and guard.effect is Effect.SKIPPED and _only_grew(function.base, function.head, guard):
+    if guard.effect is Effect.SKIPPED and _only_grew(function, guard):
         return True
     if guard.effect is not Effect.REFUSED and _never_came(function, guard):
         return True
@@ -429,12 +428,15 @@ def _was_away(function: _Function, guard: Guard, were: _Before) -> bool:
     return 2 * sum(lost in away and lost not in mine for lost in guard.lost) > len(guard.lost)
 
 
-def _only_grew(base: Symbol, head: Symbol | None, guard: Guard) -> bool:
+def _only_grew(function: _Function, guard: Guard) -> bool:
     """Whether base had the branch, with nothing in it that counts, and what it has now is new: only the reference gains."""
-    asked = f"if {guard.condition} {{"
-    then, now = (one_line(s.source.decode(errors="replace")).count(asked) if s is not None else 0 for s in (base, head))
-    did = work_of(base) if then >= now > 0 else []
-    return then >= now > 0 and not any(same_work(old, lost) for old in did for lost in guard.lost)
+    if function.base is None or function.head is None:
+        return False
+    asked, sources = f"if {guard.condition} {{", (function.base.source, function.head.source)
+    then, now = (one_line(source.decode(errors="replace")).count(asked) for source in sources)
+    if not then >= now > 0:
+        return False
+    return not any(same_work(did, lost) for did in work_of(function.base) for lost in guard.lost)
 
 
 def _never_came(function: _Function, guard: Guard) -> bool:

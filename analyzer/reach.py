@@ -45,8 +45,7 @@ class Reach:
         # A method stands behind a dot, and a function of the package itself does not.
         behind = re.compile(rf"\.\s*{re.escape(bare)}\b")
         word = _of_values(bare, _sources(package)) if receiver else re.compile(rf"(?<![.\w]){re.escape(bare)}\b")
-        callers = [s for s in _functions(package) if s.name != name and bare.encode() in s.source]
-        callers = [s for s in callers if word.search(one_line(_body(s))) and (package.dir, s.name) not in self._asked]
+        callers = [s for s in _naming(package, name, word) if (package.dir, s.name) not in self._asked]
         if self._named_outside(package, re.compile(rf"\b{re.escape(bare)}\b")):
             return True
         others = (v.package for v in self._views if v is not view) if bare[:1].isupper() else ()
@@ -63,17 +62,13 @@ class Reach:
 
     def _come_to(self, view: View, name: str) -> bool:
         """Whether what names a function on the target does so where the target comes: not in a branch of the others."""
-        receiver, _, bare = name.rpartition(".")
+        imported = _import_of(view, name)
         for other, word in zip(self._views, self._words(view, name), strict=True):
             package = other.package
-            if other is not view and f'/{view.package.dir}"' not in "".join(self._code(package)) and not receiver:
+            if other is not view and not any(imported in code for code in self._code(package)):
                 continue
-            named = [s for s in _functions(package) if bare.encode() in s.source and s.name != name]
-            within = [s for s in named if word.search(one_line(_body(s)))]
-            if any(_comes_to(s, word, other.scopes[0]) for s in within):
-                return True
-            count = sum(len(word.findall(one_line(s.source.decode(errors="replace")))) for s in _functions(package))
-            if sum(len(word.findall(code)) for code in self._code(package)) > count:
+            callers = _naming(package, name, word)
+            if any(_comes_to(s, word, other.scopes[0]) for s in callers) or self._named_outside(package, word):
                 return True
         return False
 
@@ -94,15 +89,14 @@ class Reach:
             name: the function or the type.
             apart: a file that does not count.
         """
-        receiver, _, bare = name.rpartition(".")
+        bare = name.rpartition(".")[2]
         there = self._words(view, name)
         itself = [s for s in (view.package.target.get(name), view.package.reference.get(name)) if s is not None]
         declared = [one_line(s.source.decode(errors="replace")) for s in itself]
         gone = [
             one_line(f.source.content.decode(errors="replace")) for f in view.package.files.values() if f.path == apart
         ]
-        # A method may be called by way of an interface.
-        imported = f'/{view.package.dir}"' if view.package.dir != "." and not receiver else ""
+        imported = _import_of(view, name)
         sides = [
             any(
                 word.search(_without(declared, code))
@@ -190,6 +184,18 @@ def _of_values(method: str, files: Iterable[GoFile]) -> re.Pattern[str]:
 
 def _functions(package: Package) -> list[Symbol]:
     return [s for s in package.target.values() if s.declaration.is_function]
+
+
+def _import_of(view: View, name: str) -> str:
+    """What the code of another package must say to mean a function; "" for a method, which an interface may stand for."""
+    return f'/{view.package.dir}"' if view.package.dir != "." and "." not in name else ""
+
+
+def _naming(package: Package, name: str, word: re.Pattern[str]) -> list[Symbol]:
+    """The functions of a package that name another one."""
+    bare = name.rpartition(".")[2].encode()
+    functions = (s for s in _functions(package) if s.name != name and bare in s.source)
+    return [s for s in functions if word.search(one_line(_body(s)))]
 
 
 def _body(symbol: Symbol) -> str:
