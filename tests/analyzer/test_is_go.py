@@ -13,7 +13,7 @@ from tests.analyzer.gotool import VET, go, need_go, write
 pytestmark = pytest.mark.slow
 
 # What imports its own packages, or brings vendored ones, has to be a module of its own.
-MODULE = re.compile(r'"(example\.com/harbor(?:/v\d+)?)/')
+MODULE = re.compile(r'"(example\.com/harbor(?:/v\d+)?)(?:/|"$)', re.MULTILINE)
 
 
 @pytest.fixture(autouse=True)
